@@ -1,0 +1,49 @@
+// Package secret has the types that keep secrets out of logs, errors and
+// stores.
+package secret
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+)
+
+const mask = "[secret]"
+
+// Secret is a value that does not print itself. The zero value is empty.
+type Secret struct{ value string }
+
+// New makes a Secret of a value.
+func New(value string) Secret { return Secret{value} }
+
+// Reveal returns the value itself.
+func (s Secret) Reveal() string { return s.value }
+
+// Empty reports whether there is no value.
+func (s Secret) Empty() bool { return s.value == "" }
+
+// String hides the value.
+func (Secret) String() string { return mask }
+
+// Format hides the value from every verb of fmt.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
+
+// LogValue hides the value from slog.
+func (Secret) LogValue() slog.Value { return slog.StringValue(mask) }
+
+// MarshalJSON hides the value from encoding/json.
+func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + mask + `"`), nil }
+
+// MarshalText hides the value from encoders of text.
+func (Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
+
+// Sealed is a secret in the form in which a store keeps it.
+type Sealed []byte
+
+// Sealer encrypts what a store keeps. The context of a sealed value, such as
+// "servers/ID/control_key", is authenticated with it, so that it opens in its
+// own place alone.
+type Sealer interface {
+	Seal(ctx context.Context, s Secret, place string) (Sealed, error)
+	Open(ctx context.Context, sealed Sealed, place string) (Secret, error)
+}

@@ -1,0 +1,76 @@
+package forge
+
+import (
+	"maps"
+	"time"
+)
+
+// Key is a public key of a person or a machine that may log in.
+type Key struct {
+	ID             string
+	Owner          string
+	Name           string
+	Labels         map[string]string
+	IdempotencyKey string
+
+	Type        string // as "ssh-ed25519"
+	Public      string // type and base64, without a comment
+	Comment     string
+	Fingerprint string // SHA256, unique for an owner
+
+	Created time.Time
+}
+
+// Clone returns a copy that shares nothing with the key.
+func (k *Key) Clone() *Key {
+	c := *k
+	c.Labels = maps.Clone(k.Labels)
+	return &c
+}
+
+// KeyFilter selects keys.
+type KeyFilter struct {
+	Owner          string
+	Fingerprint    string
+	IdempotencyKey string
+	Labels         map[string]string // all of these
+}
+
+// GrantStatus is the state of a key on a server.
+type GrantStatus string
+
+// The states of a grant.
+const (
+	GrantPending  GrantStatus = "pending"
+	GrantSynced   GrantStatus = "synced"
+	GrantFailed   GrantStatus = "failed"
+	GrantRevoking GrantStatus = "revoking"
+	GrantRevoked  GrantStatus = "revoked"
+)
+
+// Grant lets a key log in to a server as a unix user.
+type Grant struct {
+	ID     string
+	Owner  string
+	Key    string
+	Server string
+	User   string // unix user
+	Action string // the last action that changed it
+
+	Status  GrantStatus
+	Failure string
+
+	Created, Synced, Revoked time.Time
+}
+
+// Clone returns a copy.
+func (g *Grant) Clone() *Grant { c := *g; return &c }
+
+// GrantFilter selects grants.
+type GrantFilter struct {
+	Owner  string
+	Key    string
+	Server string
+	User   string
+	Status []GrantStatus
+}

@@ -1,0 +1,118 @@
+package forge
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/seed-797f2c2c/forge/secret"
+)
+
+// ServerStatus is the state of a server.
+type ServerStatus string
+
+// The states of a server.
+const (
+	ServerPending      ServerStatus = "pending"      // asked for
+	ServerCreating     ServerStatus = "creating"     // the provider makes the machine
+	ServerProvisioning ServerStatus = "provisioning" // the stack is installed
+	ServerActive       ServerStatus = "active"
+	ServerError        ServerStatus = "error" // see Server.Failure; Retry goes on
+	ServerDeleting     ServerStatus = "deleting"
+	ServerDeleted      ServerStatus = "deleted" // kept for the audit
+)
+
+// Server is a machine that forge looks after.
+type Server struct {
+	ID             string
+	Owner          string
+	Name           string // host name
+	Labels         map[string]string
+	IdempotencyKey string
+
+	Provider   string // the name in Config.Providers
+	Region     string
+	Size       string
+	Image      string // as "debian-12"
+	ProviderID string // the provider's own id; empty until it is known
+
+	Address string // where SSH listens: a host name or an address
+	Port    int    // SSH port
+	User    string // login user
+	IPv4    string
+	IPv6    string
+	Private string
+
+	Status  ServerStatus
+	Failure string // why Status is ServerError
+	Stack   Stack
+
+	PublicKey        string        // public half of the control key, authorized_keys format
+	ControlKey       secret.Sealed // private half, OpenSSH PEM
+	HostKeys         []string      // the keys the server is known by, authorized_keys format
+	InjectedHostKey  secret.Sealed // private host key that is given at create, OpenSSH PEM
+	DatabasePassword secret.Sealed // of the database user "forge"
+
+	Created, Updated, Provisioned time.Time
+}
+
+// Clone returns a copy that shares nothing with the server.
+func (s *Server) Clone() *Server {
+	c := *s
+	c.Labels = maps.Clone(s.Labels)
+	c.HostKeys = slices.Clone(s.HostKeys)
+	c.Stack = s.Stack.clone()
+	return &c
+}
+
+// ServerFilter selects servers.
+type ServerFilter struct {
+	Owner          string
+	Name           string
+	Provider       string
+	IdempotencyKey string
+	Status         []ServerStatus
+	Labels         map[string]string // all of these
+}
+
+// Source says where packages come from.
+type Source string
+
+// The sources of packages.
+const (
+	Distro   Source = "distro"   // the distribution's own packages
+	Upstream Source = "upstream" // ondrej's PPA, sury, NodeSource, PGDG, MySQL's
+)
+
+// Database is a database server.
+type Database string
+
+// The database servers.
+const (
+	NoDatabase Database = ""
+	MySQL      Database = "mysql"
+	MariaDB    Database = "mariadb"
+	PostgreSQL Database = "postgresql"
+)
+
+// Stack is what is installed on a server besides what always is: nginx, git,
+// curl, unzip, a firewall, and an sshd that takes keys alone. The zero value
+// installs just that.
+type Stack struct {
+	PHP                []string // as "8.2"; the first is the default of the command line
+	Database           Database
+	DatabaseVersion    string // Defaults to the source's.
+	Redis              bool
+	Node               string // major version, as "18"; empty for none
+	Composer           bool
+	Supervisor         bool
+	SwapMB             int // size of a swap file in MiB; 0 for none
+	UnattendedUpgrades bool
+	Timezone           string // Defaults to "UTC".
+	Source             Source // Defaults to Distro.
+}
+
+func (s Stack) clone() Stack {
+	s.PHP = slices.Clone(s.PHP)
+	return s
+}

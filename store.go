@@ -55,7 +55,8 @@ type Tx interface {
 	Emit(Event)
 	// Events returns at most limit events after a sequence, in order. Where
 	// the store dropped some of them, as they were too old, it returns an
-	// error of class ErrState.
+	// error of class ErrState. After Beginning, it begins with the oldest one
+	// that it still has.
 	Events(after int64, limit int) ([]Event, error)
 	// LastEvent is the highest sequence so far, 0 when there is none.
 	LastEvent() (int64, error)

@@ -1,0 +1,157 @@
+package forge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/queue"
+	queuememory "github.com/seed-797f2c2c/forge/queue/memory"
+	"github.com/seed-797f2c2c/forge/secret"
+	"github.com/seed-797f2c2c/forge/sshexec"
+)
+
+// Config is what a Forge is made of.
+type Config struct {
+	// Store keeps the records. Required.
+	Store Store
+	// Queue carries the wake-ups. Defaults to a queue in memory, which is
+	// right where one process both asks and works.
+	Queue queue.Queue
+	// Providers make the machines, by the names used in ServerOpts.Provider.
+	Providers map[string]provider.Provider
+	// Sealer seals private keys and passwords before they reach the store.
+	// Defaults to a key that is made now and lost with the process, which is
+	// right for a store in memory alone.
+	Sealer secret.Sealer
+	// Pools says how many jobs this process works on at once. Defaults to
+	// provision 3, deploy 5, ssh 8, default 2.
+	Pools queue.Pools
+	// Timeouts replaces the time that one attempt of a kind may take.
+	// Defaults to those of the job catalogue.
+	Timeouts map[Kind]time.Duration
+	// Lease is how long a worker that falls silent keeps its work. Defaults
+	// to 15 s.
+	Lease time.Duration
+	// MaxLog bounds the text that is stored of one action's log, in bytes; the
+	// run goes on beyond it. Defaults to 256 MiB.
+	MaxLog int64
+	// SSH configures the connections to servers.
+	SSH sshexec.PoolConfig
+	// Logger receives what an operator should see. Defaults to no log.
+	Logger *slog.Logger
+}
+
+// Forge is the entrance to its services. It is safe for concurrent use.
+type Forge struct {
+	Servers     *Servers
+	Sites       *Sites
+	Keys        *Keys
+	Deployments *Deployments
+	Actions     *Actions
+
+	core  *core
+	owner string
+	actor string
+}
+
+// core is what all scopes of a Forge share.
+type core struct {
+	Config
+	worker string // names this process as a holder of leases
+	jobs   map[Kind]job
+	hub    *hub
+	pool   *sshexec.Pool
+	held   *held
+}
+
+// New makes a Forge. It does no I/O.
+func New(cfg Config) (*Forge, error) {
+	if cfg.Store == nil {
+		return nil, invalid("store", "is required")
+	}
+	if cfg.Queue == nil {
+		cfg.Queue = queuememory.New(queuememory.Config{})
+	}
+	if cfg.Sealer == nil {
+		cfg.Sealer = secret.NewEphemeral()
+	}
+	if cfg.Pools == nil {
+		cfg.Pools = queue.Pools{poolProvision: 3, poolDeploy: 5, poolSSH: 8, poolDefault: 2}
+	}
+	if cfg.Lease <= 0 {
+		cfg.Lease = 15 * time.Second
+	}
+	if cfg.MaxLog <= 0 {
+		cfg.MaxLog = 256 << 20
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	c := &core{
+		Config: cfg,
+		worker: uuid.NewString(),
+		hub:    newHub(cfg.Store),
+		pool:   sshexec.NewPool(cfg.SSH),
+		held:   newHeld(),
+	}
+	c.jobs = c.catalogue()
+	return newScope(c, "", ""), nil
+}
+
+func newScope(c *core, owner, actor string) *Forge {
+	f := &Forge{core: c, owner: owner, actor: actor}
+	f.Servers = &Servers{f}
+	f.Sites = &Sites{f}
+	f.Keys = &Keys{f}
+	f.Deployments = &Deployments{f}
+	f.Actions = &Actions{f}
+	return f
+}
+
+// For returns a Forge that sees and touches only the records of one owner, and
+// makes new ones for it. The Forge of New sees those of all owners.
+func (f *Forge) For(owner string) *Forge { return newScope(f.core, owner, f.actor) }
+
+// As returns a Forge whose actions bear the name of who asked for them.
+func (f *Forge) As(actor string) *Forge { return newScope(f.core, f.owner, actor) }
+
+// Run works on jobs until ctx is done, and then hands back what it has not
+// finished. It works in the pools named, or in all of Config.Pools. What runs
+// detached on servers goes on, and whoever works next attaches to it.
+func (f *Forge) Run(ctx context.Context, pools ...string) error {
+	chosen := f.core.Pools
+	if len(pools) > 0 {
+		chosen = queue.Pools{}
+		for _, name := range pools {
+			n, ok := f.core.Pools[name]
+			if !ok {
+				return invalid("pools", "%q is not one of Config.Pools", name)
+			}
+			chosen[name] = n
+		}
+	}
+	return f.core.run(ctx, chosen)
+}
+
+// Close closes the connections to servers. Call it when Run has returned.
+func (f *Forge) Close() error {
+	f.core.hub.close()
+	return f.core.pool.Close()
+}
+
+// sees reports whether the scope may see a record of this owner.
+func (f *Forge) sees(owner string) bool { return f.owner == "" || f.owner == owner }
+
+// scoped is a record's own error where the scope sees it, and otherwise that
+// of a record which does not exist.
+func scoped[T any](f *Forge, what, id string, r *T, owner func(*T) string, err error) (*T, error) {
+	if errors.Is(err, ErrNotFound) || err == nil && !f.sees(owner(r)) {
+		return nil, notFound(what, id)
+	}
+	return r, err
+}

@@ -1,0 +1,79 @@
+package forge
+
+import "errors"
+
+// serverLock and siteLock name what at most one action at a time may change.
+// The names are those of the fences on the servers too.
+func serverLock(id string) string { return "server-" + id }
+func siteLock(id string) string   { return "site-" + id }
+
+// lock takes all the locks that an action needs, or none: then it returns the
+// key of one that another action holds. The fence of the first lock, which the
+// action's scripts carry, is returned.
+func (c *core) lock(t *txn, a *Action) (fence int64, busy string, err error) {
+	locks := make([]*Lock, 0, len(a.Locks))
+	for _, key := range a.Locks {
+		l, err := t.Locks().Get(key)
+		if errors.Is(err, ErrNotFound) {
+			l = &Lock{Key: key}
+			err = t.Locks().Insert(l)
+		}
+		if err != nil {
+			return 0, "", err
+		}
+		if l.Holder != "" && l.Holder != a.ID {
+			return 0, key, nil
+		}
+		locks = append(locks, l)
+	}
+	for i, l := range locks {
+		l.Holder = a.ID
+		l.Fence++
+		if i == 0 {
+			fence = l.Fence
+		}
+		if err := t.Locks().Update(l); err != nil {
+			return 0, "", err
+		}
+	}
+	return fence, "", nil
+}
+
+// unlock gives back what the action holds and hands out what waits for it. It
+// also passes on a wake-up that the action got for a lock and does not use.
+func (c *core) unlock(t *txn, a *Action) error {
+	for _, key := range a.Locks {
+		l, err := t.Locks().Get(key)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if l.Holder == a.ID {
+			l.Holder = ""
+			if err := t.Locks().Update(l); err != nil {
+				return err
+			}
+		}
+		if l.Holder != "" {
+			continue
+		}
+		waiting, err := t.Actions().List(ActionFilter{Waits: key, Open: true}, Page{Limit: 2})
+		if err != nil {
+			return err
+		}
+		for _, next := range waiting {
+			if next.ID == a.ID {
+				continue
+			}
+			c.handOut(t, next, t.Now())
+			if err := t.Actions().Update(next); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	a.Waits = ""
+	return nil
+}

@@ -1,0 +1,107 @@
+package forge
+
+// A parent is an action without a job of its own: it runs as soon as one of its
+// children does, and ends with the last of them.
+
+func (c *core) childAdded(t *txn, parent string) error {
+	p, err := t.Actions().Get(parent)
+	if err != nil {
+		return err
+	}
+	p.Children++
+	p.ChildrenOpen++
+	emitProgress(t, p)
+	return t.Actions().Update(p)
+}
+
+// childChanged brings the parent in step with a child whose status changed. What
+// the child's end leads to was inserted before, so a parent without an open
+// child is done.
+func (c *core) childChanged(t *txn, child *Action) error {
+	p, err := t.Actions().Get(child.Parent)
+	if err != nil {
+		return err
+	}
+	if p.Status == ActionPending && child.Status == ActionRunning {
+		p.Started = child.Started
+		return c.setStatus(t, p, ActionRunning)
+	}
+	if !child.Status.Ended() {
+		return nil
+	}
+	p.ChildrenOpen--
+	if child.Status != ActionFinished {
+		p.ChildrenFailed++
+	}
+	emitProgress(t, p)
+	if p.ChildrenOpen > 0 {
+		return t.Actions().Update(p)
+	}
+	switch {
+	case p.ChildrenFailed == 0:
+		if p.Status == ActionPending {
+			if err := moveAction(t, p, ActionRunning); err != nil {
+				return err
+			}
+		}
+		return c.setStatus(t, p, ActionFinished)
+	case p.Status == ActionCancelling || child.Status == ActionCancelled || child.Status == ActionSuperseded:
+		return c.setStatus(t, p, ActionCancelled)
+	default:
+		f := &Failure{Reason: ReasonChild, Stage: string(child.Kind)}
+		if child.Failure != nil {
+			*f = *child.Failure
+		}
+		return c.fail(t, p, f)
+	}
+}
+
+func emitProgress(t *txn, p *Action) {
+	t.Emit(Event{
+		Owner: p.Owner, Type: EventStep, Subject: Subject{SubjectAction, p.ID},
+		Action: p.ID, Server: p.Server, Step: p.Children - p.ChildrenOpen, Steps: p.Children,
+	})
+}
+
+// cancel asks for the end of an action. What nobody began ends at once; what
+// runs is stopped by its holder.
+func (c *core) cancel(t *txn, a *Action) error {
+	if a.Status.Ended() || a.Status == ActionCancelling {
+		return nil
+	}
+	if c.jobs[a.Kind].run == nil {
+		return c.cancelChildren(t, a)
+	}
+	if a.Status == ActionPending {
+		return c.setStatus(t, a, ActionCancelled)
+	}
+	if a.Holder == "" {
+		c.handOut(t, a, t.Now())
+	}
+	return c.setStatus(t, a, ActionCancelling)
+}
+
+func (c *core) cancelChildren(t *txn, p *Action) error {
+	if err := c.setStatus(t, p, ActionCancelling); err != nil {
+		return err
+	}
+	if p.ChildrenOpen == 0 {
+		return c.setStatus(t, p, ActionCancelled)
+	}
+	page := Page{Limit: MaxPage}
+	for {
+		children, err := t.Actions().List(ActionFilter{Parent: p.ID, Open: true}, page)
+		if err != nil {
+			return err
+		}
+		for _, child := range children {
+			if err := c.cancel(t, child); err != nil {
+				return err
+			}
+			page.After = child.ID
+		}
+		if len(children) < page.Limit {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,207 @@
+package forge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/sshexec"
+)
+
+const (
+	// settleTimeout bounds what is done after a handler returned: stopping its
+	// run and writing down how it ended.
+	settleTimeout = 45 * time.Second
+	// stopGrace is how long after its deadline an action may still try to
+	// reach the server to stop its run, before its outcome is called unknown.
+	stopGrace = time.Minute
+)
+
+// errGone is returned by a handler whose record was removed meanwhile: the work
+// ends quietly.
+var errGone = errors.New("the record is gone")
+
+// settle writes down how the handler's work ended, or that it goes on later.
+func (c *core) settle(handlerCtx context.Context, w *work, err error) error {
+	cause := context.Cause(handlerCtx)
+	if errors.Is(err, errDeadline) {
+		cause = errDeadline
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(handlerCtx), settleTimeout)
+	defer cancel()
+
+	var wait *waiting
+	var settled error
+	switch {
+	case errors.Is(cause, errLeaseLost), errors.Is(err, errLeaseLost), errors.Is(err, sshexec.ErrFenced):
+		c.Logger.WarnContext(ctx, "an action was handed to another worker", "action", w.action.ID)
+		return nil
+	case err == nil:
+		settled = w.finish(ctx)
+	case errors.Is(cause, errCancelled), errors.Is(cause, errDeadline):
+		settled = c.stop(ctx, w, cause, err)
+	case errors.Is(cause, errShutdown) && unfinished(err):
+		settled = w.handBack(ctx, 0)
+	case errors.Is(err, errGone):
+		settled = w.update(ctx, func(t *txn, a *Action) error {
+			a.Failure = &Failure{Reason: ReasonGone, Message: err.Error()}
+			return c.setStatus(t, a, ActionCancelled)
+		})
+	case errors.As(err, &wait):
+		settled = w.handBack(ctx, wait.wait(w.action.Tries))
+	case w.action.Attempt < c.jobs[w.action.Kind].attempts && retryable(err):
+		settled = w.retry(ctx, err)
+	default:
+		settled = w.fail(ctx, failureOf(err))
+	}
+	if errors.Is(settled, errLeaseLost) {
+		return nil
+	}
+	return settled
+}
+
+// stop ends work that was cancelled or is out of time. A detached run is
+// stopped first, and its status decides.
+func (c *core) stop(ctx context.Context, w *work, cause, err error) error {
+	if w.action.Cursor.Run != "" {
+		status, stopErr := w.stopRun(ctx)
+		switch {
+		case errors.Is(stopErr, errLeaseLost):
+			return stopErr
+		case stopErr != nil && time.Until(w.action.Deadline) > -stopGrace:
+			return w.handBack(ctx, (&waiting{least: time.Second, most: 5 * time.Second}).wait(w.action.Tries))
+		case stopErr != nil:
+			return w.fail(ctx, &Failure{Reason: ReasonUnknown, Stage: w.action.Stage,
+				Message: "the server could not be asked what became of the run: " + stopErr.Error()})
+		case status.State == sshexec.RunExited && status.ExitCode == 0 && c.jobs[w.action.Kind].final:
+			return w.finish(ctx)
+		}
+	} else if errors.Is(err, sshexec.ErrUnknown) {
+		return w.fail(ctx, failureOf(err))
+	}
+	if errors.Is(cause, errCancelled) {
+		return w.update(ctx, func(t *txn, a *Action) error {
+			if err := say(t, a, LineSystem, "cancelled"); err != nil {
+				return err
+			}
+			return c.setStatus(t, a, ActionCancelled)
+		})
+	}
+	f := &Failure{Reason: ReasonTimeout, Stage: w.action.Stage,
+		Message: fmt.Sprintf("not done within %s; it came as far as: %s", w.action.Timeout, stageName(w.action))}
+	if !errors.Is(err, errDeadline) && !errors.Is(err, context.Canceled) {
+		f.Message += ": " + err.Error()
+	}
+	return w.fail(ctx, f)
+}
+
+func stageName(a *Action) string {
+	if a.Stage == "" {
+		return "its start"
+	}
+	return a.Stage
+}
+
+func (w *work) finish(ctx context.Context) error {
+	return w.update(ctx, func(t *txn, a *Action) error {
+		if w.done != nil {
+			if err := w.done(t); err != nil {
+				return err
+			}
+		}
+		return w.setStatus(t, a, ActionFinished)
+	})
+}
+
+func (w *work) fail(ctx context.Context, f *Failure) error {
+	if f.Stage == "" {
+		f.Stage = w.action.Stage
+	}
+	return w.update(ctx, func(t *txn, a *Action) error {
+		if err := say(t, a, LineError, (&failure{*f}).Error()); err != nil {
+			return err
+		}
+		return w.core.fail(t, a, f)
+	})
+}
+
+// handBack gives the slot back; the action goes on after a while.
+func (w *work) handBack(ctx context.Context, after time.Duration) error {
+	return w.update(ctx, func(t *txn, a *Action) error {
+		a.Tries++
+		w.handOut(t, a, t.Now().Add(after))
+		return t.Actions().Update(a)
+	})
+}
+
+// retry lets the work start anew after a while; others may have its locks until
+// then.
+func (w *work) retry(ctx context.Context, err error) error {
+	backoff := waiting{least: 2 * time.Second, most: time.Minute}
+	return w.update(ctx, func(t *txn, a *Action) error {
+		text := fmt.Sprintf("attempt %d failed and will be repeated: %v", a.Attempt, err)
+		if err := say(t, a, LineError, text); err != nil {
+			return err
+		}
+		if err := w.unlock(t, a); err != nil {
+			return err
+		}
+		w.handOut(t, a, t.Now().Add(backoff.wait(a.Attempt-1)))
+		return w.setStatus(t, a, ActionPending)
+	})
+}
+
+// unfinished reports whether an error says no more than that the work was
+// broken off.
+func unfinished(err error) bool {
+	var wait *waiting
+	return errors.Is(err, context.Canceled) || errors.Is(err, errShutdown) || errors.As(err, &wait) || retryable(err)
+}
+
+// retryable reports whether another try makes sense.
+func retryable(err error) bool {
+	var connect *sshexec.ConnectError
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, sshexec.ErrUnknown) || errors.As(err, &connect) ||
+		errors.Is(err, provider.ErrUnavailable) || errors.Is(err, provider.ErrRateLimit)
+}
+
+func isProviderError(err error) bool {
+	for _, class := range []error{
+		provider.ErrNotFound, provider.ErrInvalid, provider.ErrAuth, provider.ErrPermission, provider.ErrQuota,
+		provider.ErrCapacity, provider.ErrRateLimit, provider.ErrConflict, provider.ErrUnavailable, provider.ErrMissing,
+	} {
+		if errors.Is(err, class) {
+			return true
+		}
+	}
+	return false
+}
+
+// failureOf says in the terms of an action what an error means.
+func failureOf(err error) *Failure {
+	f := &Failure{Reason: ReasonError, Message: err.Error()}
+	var (
+		known   *failure
+		exit    *sshexec.ExitError
+		hostKey *sshexec.HostKeyError
+		connect *sshexec.ConnectError
+	)
+	switch {
+	case errors.As(err, &known):
+		c := known.Failure
+		return &c
+	case errors.As(err, &hostKey):
+		f.Reason = ReasonHostKey
+	case errors.As(err, &connect):
+		f.Reason, f.Stage = ReasonUnreachable, string(connect.Stage)
+	case errors.As(err, &exit):
+		f.Reason, f.ExitCode, f.Output = ReasonExit, exit.ExitCode, exit.Stderr
+	case errors.Is(err, sshexec.ErrUnknown):
+		f.Reason = ReasonUnknown
+	case isProviderError(err):
+		f.Reason = ReasonProvider
+	}
+	return f
+}

@@ -1,0 +1,94 @@
+package forge
+
+import (
+	"context"
+	"time"
+)
+
+// The sweep makes up for what a queue or a worker lost. It runs in every
+// process that works, and any number of them do no harm to each other.
+
+// sweepGrace is how long a wake-up may take before the sweep repeats it, which
+// the queue drops while the first one still waits.
+const sweepGrace = time.Second
+
+func (c *core) sweepAll(ctx context.Context) {
+	tick := time.NewTicker(min(c.Lease/3, 5*time.Second))
+	defer tick.Stop()
+	for {
+		if err := c.sweep(ctx); err != nil && ctx.Err() == nil {
+			c.Logger.WarnContext(ctx, "the sweep failed and will be repeated", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (c *core) sweep(ctx context.Context) error {
+	if err := c.sweepLeases(ctx); err != nil {
+		return err
+	}
+	return c.sweepDue(ctx)
+}
+
+// sweepLeases hands out what dead holders left.
+func (c *core) sweepLeases(ctx context.Context) error {
+	expired, err := c.collect(ctx, func(now time.Time) ActionFilter { return ActionFilter{Expired: now} })
+	if err != nil {
+		return err
+	}
+	for _, found := range expired {
+		err := c.update(ctx, func(t *txn) error {
+			a, err := t.Actions().Get(found.ID)
+			if err != nil || a.Epoch != found.Epoch || a.Status.Ended() || !a.Lease.Before(t.Now()) || a.Holder == "" {
+				return err
+			}
+			a.Handouts++
+			c.handOut(t, a, t.Now())
+			return t.Actions().Update(a)
+		})
+		if err != nil {
+			return err
+		}
+		c.Logger.InfoContext(ctx, "an action was taken from a silent worker", "action", found.ID, "kind", found.Kind)
+	}
+	return nil
+}
+
+// sweepDue repeats the wake-ups that should have been heard by now.
+func (c *core) sweepDue(ctx context.Context) error {
+	due, err := c.collect(ctx, func(now time.Time) ActionFilter { return ActionFilter{Due: now.Add(-sweepGrace)} })
+	if err != nil {
+		return err
+	}
+	for _, a := range due {
+		if spec, known := c.jobs[a.Kind]; !known || spec.run == nil {
+			continue
+		}
+		if err := c.Queue.Enqueue(ctx, c.wakeUp(a)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collect reads all pages of a list, each in a view of its own.
+func (c *core) collect(ctx context.Context, filter func(now time.Time) ActionFilter) ([]*Action, error) {
+	var found []*Action
+	page := Page{Limit: MaxPage}
+	for {
+		var some []*Action
+		err := c.Store.View(ctx, func(tx Tx) (err error) {
+			some, err = tx.Actions().List(filter(tx.Now()), page)
+			return err
+		})
+		found = append(found, some...)
+		if err != nil || len(some) < page.Limit {
+			return found, err
+		}
+		page.After = some[len(some)-1].ID
+	}
+}

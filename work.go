@@ -1,0 +1,118 @@
+package forge
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/seed-797f2c2c/forge/sshexec"
+)
+
+// work is an action in the hands of a handler. Its writes carry the epoch of the
+// hand-out and are refused once the action was handed out again.
+type work struct {
+	*core
+	action *Action       // as it was when it was taken up, with its cursor kept current
+	fence  sshexec.Fence // for the scripts that change the server
+	left   time.Duration // until the deadline, when it was taken up
+	// done is committed together with the successful end.
+	done func(*txn) error
+}
+
+func newWork(c *core, a *Action, fence int64, left time.Duration) *work {
+	w := &work{core: c, action: a, left: left}
+	if len(a.Locks) > 0 {
+		w.fence = sshexec.Fence{Key: a.Locks[0], Epoch: fence}
+	}
+	return w
+}
+
+// update runs fn with the action's row, if the action is still in these hands.
+// fn stores the row where it changes it.
+func (w *work) update(ctx context.Context, fn func(*txn, *Action) error) error {
+	return w.core.update(ctx, func(t *txn) error {
+		a, err := t.Actions().Get(w.action.ID)
+		if errors.Is(err, ErrNotFound) {
+			return errLeaseLost
+		}
+		if err != nil {
+			return err
+		}
+		if a.Epoch != w.action.Epoch || a.Holder != w.action.Holder {
+			return errLeaseLost
+		}
+		return fn(t, a)
+	})
+}
+
+// stage notes how far the work came, for the error of one that ends there.
+func (w *work) stage(ctx context.Context, name string) error {
+	if w.action.Stage == name {
+		return nil
+	}
+	w.action.Stage = name
+	return w.update(ctx, func(t *txn, a *Action) error {
+		a.Stage = name
+		return t.Actions().Update(a)
+	})
+}
+
+// say appends a line of forge's own to the log.
+func (w *work) say(ctx context.Context, kind LineType, text string) error {
+	return w.update(ctx, func(t *txn, a *Action) error {
+		if err := say(t, a, kind, text); err != nil {
+			return err
+		}
+		w.action.Cursor = a.Cursor
+		return t.Actions().Update(a)
+	})
+}
+
+// say appends a line to the log of an action; the caller stores the action.
+func say(t *txn, a *Action, kind LineType, text string) error {
+	from, to := a.Cursor, a.Cursor
+	to.Line++
+	to.Bytes += int64(len(text))
+	line := Line{Number: from.Line, Time: t.Now(), Type: kind, Text: text}
+	if err := t.AppendLog(a.ID, a.Epoch, from, to, []Line{line}); err != nil {
+		return err
+	}
+	a.Cursor = to
+	emitLog(t, a)
+	return nil
+}
+
+func emitLog(t *txn, a *Action) {
+	t.Emit(Event{
+		Owner: a.Owner, Type: EventLog, Subject: a.Subject, Action: a.ID, Server: a.Server, NextLine: a.Cursor.Line,
+	})
+}
+
+// waiting is returned by a handler that gives its slot back until a time.
+type waiting struct {
+	least, most time.Duration // the wait doubles from one to the other
+	why         error
+}
+
+func (w *waiting) Error() string { return "waits: " + w.why.Error() }
+func (w *waiting) Unwrap() error { return w.why }
+
+// wait is the length of the n-th wait in a row, with jitter of a fifth.
+func (w *waiting) wait(n int) time.Duration {
+	d := w.least << min(n, 16)
+	if d > w.most || d <= 0 {
+		d = w.most
+	}
+	return d + time.Duration(rand.Int64N(int64(d)/5+1))
+}
+
+// failure is returned by a handler for work that failed for good.
+type failure struct{ Failure }
+
+func (f *failure) Error() string {
+	if f.Message != "" {
+		return f.Message
+	}
+	return string(f.Reason)
+}

@@ -1,0 +1,224 @@
+package forge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/seed-797f2c2c/forge/queue"
+)
+
+// maxHandouts is how often an action may be handed out without any progress
+// before it fails: what kills its worker each time must not go on for ever.
+const maxHandouts = 20
+
+// Why a handler's context ends.
+var (
+	errLeaseLost = errors.New("the lease was lost")
+	errCancelled = errors.New("the action was cancelled")
+	errDeadline  = errors.New("the deadline has passed")
+	errShutdown  = errors.New("the worker is shutting down")
+)
+
+// held is what this process works on, so that a cancel can be passed on at
+// once instead of with the next renewal of a lease.
+type held struct {
+	mu    sync.Mutex
+	pokes map[chan struct{}]bool
+}
+
+func newHeld() *held { return &held{pokes: map[chan struct{}]bool{}} }
+
+// add returns a channel that poke sends to, until remove is called.
+func (h *held) add() (poked <-chan struct{}, remove func()) {
+	ch := make(chan struct{}, 1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pokes[ch] = true
+	return ch, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.pokes, ch)
+	}
+}
+
+// poke makes every holder look at its action now.
+func (h *held) poke() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for ch := range h.pokes {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// run works on jobs and sweeps until ctx is done.
+func (c *core) run(ctx context.Context, pools queue.Pools) error {
+	var background sync.WaitGroup
+	defer background.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	background.Go(func() { c.sweepAll(ctx) })
+	background.Go(func() { c.watchCancels(ctx) })
+	return c.Queue.Run(ctx, pools, func(jobCtx context.Context, j queue.Job) error {
+		return c.handle(ctx, jobCtx, j)
+	})
+}
+
+// watchCancels makes this process look at what it works on when something was
+// cancelled.
+func (c *core) watchCancels(ctx context.Context) {
+	cancels := c.hub.subscribe(func(e *Event) bool {
+		return e.Type == EventStatus && e.Subject.Kind == SubjectAction && e.To == string(ActionCancelling)
+	})
+	defer cancels.close()
+	for cancels.wait(ctx) == nil {
+		c.held.poke()
+	}
+}
+
+// handle works on one wake-up. The handler's context ends when the lease is
+// lost, when the action is cancelled, when its deadline passes, and when the
+// worker shuts down: what runs detached is then left to the next worker.
+func (c *core) handle(runCtx, jobCtx context.Context, j queue.Job) error {
+	id, epoch, ok := parseJobID(j.ID)
+	if !ok {
+		return fmt.Errorf("job id %q is not one of forge's", j.ID)
+	}
+	poked, forget := c.held.add()
+	defer forget()
+	w, err := c.take(jobCtx, id, epoch)
+	if err != nil || w == nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(jobCtx)
+	defer cancel(nil)
+	defer context.AfterFunc(runCtx, func() { cancel(errShutdown) })()
+	if w.action.Status == ActionCancelling {
+		cancel(errCancelled)
+	}
+	deadline := time.AfterFunc(w.left, func() { cancel(errDeadline) })
+	defer deadline.Stop()
+
+	renewed := make(chan struct{})
+	renewCtx, stopRenewing := context.WithCancel(context.WithoutCancel(jobCtx))
+	go func() {
+		defer close(renewed)
+		c.renew(renewCtx, w, poked, cancel)
+	}()
+	err = c.protect(ctx, w)
+	err = c.settle(ctx, w, err)
+	stopRenewing()
+	<-renewed
+	return err
+}
+
+// protect calls the handler and turns a panic into a failure.
+func (c *core) protect(ctx context.Context, w *work) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.Logger.ErrorContext(ctx, "a handler panicked", "action", w.action.ID, "kind", w.action.Kind,
+				"panic", p, "stack", string(debug.Stack()))
+			err = &failure{Failure{Reason: ReasonPanic, Message: fmt.Sprint(p)}}
+		}
+	}()
+	if w.left <= 0 {
+		return errDeadline
+	}
+	return c.jobs[w.action.Kind].run(ctx, w)
+}
+
+// take takes an action up, or returns nil when the wake-up is not for now: the
+// action is gone or has ended, it was handed out again since, somebody holds
+// it, or it waits for a lock.
+func (c *core) take(ctx context.Context, id string, epoch int64) (*work, error) {
+	var w *work
+	err := c.update(ctx, func(t *txn) error {
+		w = nil
+		a, err := t.Actions().Get(id)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		now := t.Now()
+		spec, known := c.jobs[a.Kind]
+		if !known || spec.run == nil || a.Status.Ended() || a.Epoch != epoch ||
+			a.Holder != "" || a.RunAt.IsZero() || a.RunAt.After(now) {
+			return nil
+		}
+		if a.Handouts >= maxHandouts {
+			return c.fail(t, a, &Failure{Reason: ReasonNoProgress, Stage: a.Stage,
+				Message: fmt.Sprintf("handed out %d times without progress", a.Handouts)})
+		}
+		fence, busy, err := c.lock(t, a)
+		if err != nil {
+			return err
+		}
+		if busy != "" {
+			a.Epoch++
+			a.RunAt, a.Waits = time.Time{}, busy
+			return t.Actions().Update(a)
+		}
+		a.Holder, a.Lease, a.Waits = newID(), now.Add(c.Lease), ""
+		if a.Status == ActionPending {
+			a.Attempt++
+			a.Stage, a.Tries = "", 0
+			a.Cursor.Run, a.Cursor.Offset = "", 0
+			if a.Started.IsZero() {
+				a.Started = now
+			}
+			a.Deadline = now.Add(a.Timeout)
+			if err := c.setStatus(t, a, ActionRunning); err != nil {
+				return err
+			}
+		} else if err := t.Actions().Update(a); err != nil {
+			return err
+		}
+		w = newWork(c, a, fence, a.Deadline.Sub(now))
+		return nil
+	})
+	return w, err
+}
+
+// renew keeps the lease, and ends the handler's context when the lease is lost
+// or the action is cancelled.
+func (c *core) renew(ctx context.Context, w *work, poked <-chan struct{}, cancel context.CancelCauseFunc) {
+	tick := time.NewTicker(c.Lease / 3)
+	defer tick.Stop()
+	lost := time.AfterFunc(c.Lease, func() { cancel(errLeaseLost) })
+	defer lost.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-poked:
+		}
+		asked := time.Now()
+		var status ActionStatus
+		err := w.update(ctx, func(t *txn, a *Action) error {
+			a.Lease = t.Now().Add(c.Lease)
+			status = a.Status
+			return t.Actions().Update(a)
+		})
+		switch {
+		case errors.Is(err, errLeaseLost):
+			cancel(errLeaseLost)
+			return
+		case err != nil:
+			c.Logger.WarnContext(ctx, "a lease could not be renewed", "action", w.action.ID, "error", err)
+		default:
+			lost.Reset(c.Lease - time.Since(asked))
+			if status == ActionCancelling {
+				cancel(errCancelled)
+			}
+		}
+	}
+}

@@ -11,19 +11,24 @@ type RunSpec struct {
 	Script []byte
 	// User is the unix user that runs the script. Defaults to root.
 	User string
-	// Dir is where the script starts. Defaults to the user's home.
+	// Dir is where the script starts; it is absolute and exists. Defaults to
+	// the user's home, or / where there is none.
 	Dir string
-	// Env is added to a small fixed environment. Values may hold any character
-	// but NUL.
+	// Env is added to HOME, USER, LOGNAME, SHELL, PATH, LANG=C.UTF-8 and
+	// FORGE_RUN_DIR, or replaces them. Values may hold any byte but NUL, up to
+	// 128 KiB, and 1 MiB together. They are never readable by other users.
 	Env map[string]string
-	// Files are written beside the script, readable by the user alone, before
-	// it starts, and removed when it has ended; $FORGE_RUN_DIR says where.
-	// Names are letters, digits, dots and dashes.
+	// Files are written into a directory, readable by the user alone, before
+	// the script starts, and removed when it has ended; $FORGE_RUN_DIR says
+	// where. Names are letters, digits, dots and dashes.
 	Files map[string][]byte
-	// Fence is checked when the run is started.
+	// Fence is checked when the run is started, and not held while it runs.
 	Fence Fence
 	// StopTimeout is the time between TERM and KILL. Defaults to 2 s.
 	StopTimeout time.Duration
+	// MaxLog ends the delivery of the log at that byte of it; the run goes on,
+	// and so does the waiting for its end. Defaults to no limit.
+	MaxLog int64
 }
 
 // RunState is the state of a detached run.

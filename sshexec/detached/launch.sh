@@ -1,0 +1,21 @@
+# The first process of a run, as its user: launch RUN DIR.
+#
+# The environment comes on stdin, each NAME=VALUE ended by a NUL, from a file
+# that root opened and this user cannot. (systemd's EnvironmentFile refuses what
+# is not UTF-8 and some of what is.) No variable is used but $1, $2 and so on:
+# the environment may have one of any name.
+mapfile -d '' -t
+set -- "$1" "$2" "${MAPFILE[@]}"
+unset MAPFILE
+exec </dev/null
+if [[ -n $2 ]]; then
+	cd -- "$2" || exit
+else
+	cd -- "$HOME" 2>/dev/null || cd /
+fi
+unset OLDPWD
+export -- "${@:3}"
+if [[ -x $1/script ]]; then # it has a shebang
+	exec -- "$1/script"
+fi
+exec -- /bin/bash -euo pipefail "$1/script"

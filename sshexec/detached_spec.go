@@ -1,0 +1,149 @@
+package sshexec
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// StartError says why a run was not started. Nothing of it is left on the
+// server, and its ID is free: a corrected spec may start it.
+type StartError struct {
+	ID     string
+	Reason string
+}
+
+func (e *StartError) Error() string { return fmt.Sprintf("start run %q: %s", e.ID, e.Reason) }
+
+var (
+	idPattern    = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
+	userPattern  = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+	envPattern   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	filePattern  = regexp.MustCompile(`^[A-Za-z0-9-][A-Za-z0-9.-]*$`)
+	fencePattern = regexp.MustCompile(`^[A-Za-z0-9-]*$`)
+	// bash sets these itself and lets nobody else.
+	bashOwn = regexp.MustCompile(`^(UID|EUID|PPID|SHELLOPTS|BASHOPTS|BASH_VERSINFO|_)$`)
+)
+
+// What Linux bounds: one string, and all of them together.
+const (
+	maxEnvValue = 128<<10 - 1
+	maxEnv      = 1 << 20
+)
+
+func (s RunSpec) withDefaults() RunSpec {
+	if s.User == "" {
+		s.User = "root"
+	}
+	if s.StopTimeout == 0 {
+		s.StopTimeout = 2 * time.Second
+	}
+	return s
+}
+
+func (s RunSpec) validate() error {
+	bad := func(format string, args ...any) error {
+		return &StartError{ID: s.ID, Reason: fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case !idPattern.MatchString(s.ID):
+		return bad("the ID is not 1 to 64 lower-case letters, digits and dashes")
+	case !userPattern.MatchString(s.User):
+		return bad("%q is no name of a unix user", s.User)
+	case len(s.Script) == 0:
+		return bad("the script is empty")
+	case s.Dir != "" && !path.IsAbs(s.Dir) || strings.ContainsRune(s.Dir, 0):
+		return bad("the directory %q is not absolute", s.Dir)
+	case s.StopTimeout < time.Millisecond:
+		return bad("the stop timeout %v is below 1ms", s.StopTimeout)
+	case s.MaxLog < 0:
+		return bad("the limit of the log is negative")
+	case !fencePattern.MatchString(s.Fence.Key):
+		return bad("the key of the fence %q is not letters, digits and dashes", s.Fence.Key)
+	}
+	total := 0
+	for name, value := range s.Env {
+		total += len(name) + len(value) + 2
+		switch {
+		case !envPattern.MatchString(name):
+			return bad("%q is no name of an environment variable", name)
+		case bashOwn.MatchString(name):
+			return bad("the environment variable %s is set by bash alone", name)
+		case strings.ContainsRune(value, 0):
+			return bad("the environment variable %s holds a NUL", name)
+		case len(name)+len(value) >= maxEnvValue:
+			return bad("the environment variable %s is longer than %d bytes", name, maxEnvValue)
+		}
+	}
+	if total > maxEnv {
+		return bad("the environment is larger than %d bytes", maxEnv)
+	}
+	for name := range s.Files {
+		if !filePattern.MatchString(name) || len(name) > 255 {
+			return bad("the file name %q is not letters, digits, dots and dashes", name)
+		}
+	}
+	return nil
+}
+
+// payload is what the server needs to start the run, as a tar. The script comes
+// last: where it is whole, so is the rest.
+func (s RunSpec) payload() ([]byte, error) {
+	var buf bytes.Buffer
+	tw := tar.NewWriter(&buf)
+	var err error
+	add := func(name string, mode int64, data []byte) {
+		h := &tar.Header{Name: name, Mode: mode, Size: int64(len(data)), ModTime: time.Unix(0, 0)}
+		if strings.HasSuffix(name, "/") {
+			h.Typeflag = tar.TypeDir
+		}
+		if err == nil {
+			err = tw.WriteHeader(h)
+		}
+		if err == nil {
+			_, err = tw.Write(data)
+		}
+	}
+	add("launch", 0o640, []byte(script("launch")))
+	add("supervise", 0o600, []byte(script("supervise")))
+	add("end", 0o600, []byte(script("end")))
+	add("environ", 0o600, s.environ())
+	add("files/", 0o750, nil)
+	for _, name := range slices.Sorted(maps.Keys(s.Files)) {
+		add("files/"+name, 0o400, s.Files[name])
+	}
+	mode := int64(0o640)
+	if bytes.HasPrefix(s.Script, []byte("#!")) {
+		mode = 0o750
+	}
+	add("script", mode, s.Script)
+	if err == nil {
+		err = tw.Close()
+	}
+	return buf.Bytes(), err
+}
+
+// environ is the environment as /proc/PID/environ has it. HOME is known on the
+// server only.
+func (s RunSpec) environ() []byte {
+	env := map[string]string{
+		"USER":          s.User,
+		"LOGNAME":       s.User,
+		"SHELL":         "/bin/bash",
+		"PATH":          "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"LANG":          "C.UTF-8",
+		"FORGE_RUN_DIR": "/var/lib/forge/runs/" + s.ID + "/files",
+	}
+	maps.Copy(env, s.Env)
+	var buf bytes.Buffer
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		buf.WriteString(name + "=" + env[name] + "\x00")
+	}
+	return buf.Bytes()
+}

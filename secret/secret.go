@@ -4,23 +4,34 @@ package secret
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 )
 
 const mask = "[secret]"
 
-// Secret is a value that does not print itself. The zero value is empty.
-type Secret struct{ value string }
+// Secret is a value that does not print itself. The zero value is empty. Two
+// secrets are compared by what Reveal returns, not by ==.
+type Secret struct {
+	// A pointer, as fmt calls no method on what is in an unexported field and
+	// would print the value there.
+	value *string
+}
 
 // New makes a Secret of a value.
-func New(value string) Secret { return Secret{value} }
+func New(value string) Secret { return Secret{&value} }
 
 // Reveal returns the value itself.
-func (s Secret) Reveal() string { return s.value }
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // Empty reports whether there is no value.
-func (s Secret) Empty() bool { return s.value == "" }
+func (s Secret) Empty() bool { return s.Reveal() == "" }
 
 // String hides the value.
 func (Secret) String() string { return mask }
@@ -40,10 +51,16 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
 // Sealed is a secret in the form in which a store keeps it.
 type Sealed []byte
 
+// ErrNotAuthentic says that a sealed value does not open: it was changed, moved
+// to another place, or sealed with another key. Another try brings nothing.
+var ErrNotAuthentic = errors.New("sealed value is not authentic: changed, moved, or sealed with another key")
+
 // Sealer encrypts what a store keeps. The context of a sealed value, such as
 // "servers/ID/control_key", is authenticated with it, so that it opens in its
-// own place alone.
+// own place alone. Implementations are safe for concurrent use.
 type Sealer interface {
 	Seal(ctx context.Context, s Secret, place string) (Sealed, error)
+	// Open returns an error that wraps ErrNotAuthentic when the value was not
+	// sealed by this Sealer for this place.
 	Open(ctx context.Context, sealed Sealed, place string) (Secret, error)
 }

@@ -1,0 +1,65 @@
+package sshexec
+
+import (
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+const maxTail = 4 << 10
+
+// sink takes one output of a command: it passes it on or keeps its beginning,
+// and keeps its end for an error. It is deaf once it is closed.
+type sink struct {
+	mu        sync.Mutex
+	to        io.Writer // nil: keep the beginning
+	head      []byte
+	tail      []byte // at most twice maxTail
+	truncated bool
+	closed    bool
+	err       error     // of the writer
+	last      time.Time // when it last had something
+}
+
+// Write never fails, so that a writer that does cannot block the remote.
+func (s *sink) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return len(p), nil
+	}
+	s.tail = append(s.tail, p[max(0, len(p)-maxTail):]...)
+	if over := len(s.tail) - maxTail; over > maxTail {
+		s.tail = append(s.tail[:0], s.tail[over:]...)
+	}
+	if s.to == nil {
+		room := MaxOutput - len(s.head)
+		s.truncated = s.truncated || len(p) > room
+		s.head = append(s.head, p[:min(len(p), room)]...)
+	} else if s.err == nil {
+		_, s.err = s.to.Write(p)
+	}
+	s.last = time.Now()
+	return len(p), nil
+}
+
+// quiet is how long nothing came. It waits for a writer that is not done.
+func (s *sink) quiet() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Since(s.last)
+}
+
+// close makes the sink deaf; what it holds is final then.
+func (s *sink) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+}
+
+// end is the end of the output as valid UTF-8.
+func (s *sink) end() string {
+	tail := s.tail[max(0, len(s.tail)-maxTail):]
+	return strings.TrimSpace(strings.ToValidUTF8(string(tail), "\uFFFD"))
+}

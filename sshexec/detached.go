@@ -2,13 +2,13 @@ package sshexec
 
 import (
 	"context"
+	"crypto/rand"
 	"embed"
 	"fmt"
 	"io"
 	"math"
 	"strconv"
 	"strings"
-	"time"
 )
 
 //go:embed detached/*.sh
@@ -39,11 +39,11 @@ func (c *Client) Attach(ctx context.Context, spec RunSpec, from int64, w io.Writ
 	if limit == 0 {
 		limit = math.MaxInt64
 	}
-	return c.detached(ctx, w, payload, "start follow", spec.ID,
-		`start "$4" "$5" "$6" "$7" "$8" "$9"; follow "$2" "$3"`,
+	return c.detached(ctx, w, payload, "attach follow", spec.ID, `attach "${@:2}"`,
 		decimal(from), decimal(limit),
 		decimal(int64(len(payload))), spec.User, spec.Dir, decimal(spec.StopTimeout.Milliseconds()),
-		spec.Fence.Key, decimal(spec.Fence.Epoch))
+		spec.Fence.Key, decimal(spec.Fence.Epoch),
+		source("lib start")+`start "${@:2}"`, fenceScript)
 }
 
 // Follow is [Client.Attach] without the start. Where there is no such run, the
@@ -82,34 +82,62 @@ func (c *Client) Clean(ctx context.Context, id string) error {
 	return err
 }
 
-// heartbeat is how often a follower on the server is told that its client is
-// still there. It gives up after 30 s without.
-const heartbeat = 5 * time.Second
-
 // detached runs the named scripts for a run as root and reads their report.
 func (c *Client) detached(ctx context.Context, w io.Writer, payload []byte, names, id, call string, args ...string) (RunStatus, error) {
 	unknown := RunStatus{State: RunUnknown}
 	if !idPattern.MatchString(id) {
 		return unknown, &StartError{ID: id, Reason: "the ID is not 1 to 64 lower-case letters, digits and dashes"}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends stdin
 	rep := &report{status: unknown}
-	_, err := c.Run(ctx, Command{
-		Script: script("lib "+names) + call,
+	err := c.exchange(ctx, Command{
+		Script: source("lib "+names) + call,
 		Args:   append([]string{id}, args...),
-		Stdin:  newLifeline(ctx, payload, heartbeat),
-		Stdout: w,
 		Stderr: rep,
-	})
-	if err != nil {
-		return rep.status, fmt.Errorf("run %s: %w", id, err)
-	}
-	return rep.outcome(id)
+	}, payload, w)
+	return rep.outcome(id, err)
 }
 
-// script returns the embedded scripts of these names as one.
-func script(names string) string {
+// exchange runs a script on the server. When ctx is done it leaves at once: the
+// end of its stdin ends the script.
+func (c *Client) exchange(ctx context.Context, cmd Command, payload []byte, w io.Writer) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil) // ends stdin
+	out := &output{w: w, cancel: cancel}
+	cmd.Stdin, cmd.Stdout = &lifeline{ctx: ctx, payload: payload}, out
+	a, err := c.start(ctx, cmd, rand.Text())
+	if err != nil {
+		return err
+	}
+	select {
+	case <-a.ended:
+	case <-ctx.Done():
+	}
+	result, err := a.finish(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err == nil && result.Truncated: // w took too long for the rest
+		return ErrUnknown
+	}
+	return err
+}
+
+// output passes on to w, whose error ends the exchange.
+type output struct {
+	w      io.Writer
+	cancel context.CancelCauseFunc
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if err != nil {
+		o.cancel(err)
+	}
+	return n, err
+}
+
+// source returns the embedded scripts of these names as one.
+func source(names string) string {
 	var b strings.Builder
 	for name := range strings.FieldsSeq(names) {
 		src, err := scripts.ReadFile("detached/" + name + ".sh")

@@ -2,25 +2,25 @@ package sshexec
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 )
 
 // report is what the scripts on the server say on stderr. Nothing that a run
-// prints comes there. Other lines, as sudo or the kernel may cause, are kept
-// for the error.
+// prints comes there. Lines of others, such as sudo, are passed over.
 type report struct {
 	status  RunStatus
 	refused string
 	fenced  bool
+	busy    bool
 	shrunk  bool
 	whole   bool // the last line came
 	line    []byte
-	noise   []byte
 }
 
-// maxLine bounds a line of the report, and the noise.
+// maxLine bounds a line of the report, in bytes.
 const maxLine = 4 << 10
 
 func (r *report) Write(p []byte) (int, error) {
@@ -41,9 +41,10 @@ func (r *report) read(line string) {
 	verb, rest, _ := strings.Cut(message, " ")
 	switch {
 	case !ours:
-		r.noise = append(r.noise, line[:min(len(line), maxLine-len(r.noise))]...)
 	case verb == "refused":
 		r.refused = rest
+	case verb == "busy":
+		r.busy = true
 	case verb == "fenced":
 		r.fenced = true
 	case verb == "shrunk":
@@ -53,42 +54,47 @@ func (r *report) read(line string) {
 	}
 }
 
-// readState reads "SIZE unknown" or "SIZE exited 3" or "SIZE killed TERM".
+// readState reads "SIZE running", "SIZE exited 3 exit-code" or "SIZE killed TERM
+// signal".
 func (r *report) readState(words []string) bool {
-	if len(words) < 2 {
-		return false
-	}
+	words = append(words, "", "", "")
 	size, err := strconv.ParseInt(words[0], 10, 64)
 	if err != nil {
 		return false
 	}
-	s := RunStatus{State: RunState(words[1]), LogSize: size}
-	switch {
-	case len(words) == 2 && s.State != RunExited:
-	case len(words) == 3 && words[1] == "exited":
-		if s.ExitCode, err = strconv.Atoi(words[2]); err != nil {
-			return false
-		}
-	case len(words) == 3: // killed or dumped
+	s := RunStatus{LogSize: size}
+	switch words[1] {
+	case "exited":
+		s.State = RunExited
+		s.ExitCode, err = strconv.Atoi(words[2])
+	case "killed", "dumped":
 		s.State, s.Signal = RunSignaled, words[2]
 	default:
-		return false
+		s.State = RunState(words[1])
 	}
-	r.status = s
-	return true
+	if err == nil {
+		r.status = s
+	}
+	return err == nil
 }
 
-// outcome is for when the scripts came to their end.
-func (r *report) outcome(id string) (RunStatus, error) {
+// outcome is the end of an exchange that returned err.
+func (r *report) outcome(id string, err error) (RunStatus, error) {
+	var exit *ExitError
 	switch {
 	case r.fenced:
-		return r.status, fmt.Errorf("start run %s: %w", id, ErrFenced)
+		err = ErrFenced
+	case r.busy:
+		err = ErrFenceBusy
 	case r.refused != "":
 		return r.status, &StartError{ID: id, Reason: r.refused}
-	case !r.whole:
-		return r.status, fmt.Errorf("run %s: the server ended the exchange too early: %s: %w", id, r.noise, ErrUnknown)
 	case r.shrunk:
-		return r.status, fmt.Errorf("run %s: %w", id, ErrShrunk)
+		err = ErrShrunk
+	case err == nil && !r.whole, errors.As(err, &exit) && exit.Signal != "":
+		err = fmt.Errorf("the follower on the server was ended: %w", ErrUnknown)
 	}
-	return r.status, nil
+	if err != nil {
+		err = fmt.Errorf("run %s: %w", id, err)
+	}
+	return r.status, err
 }

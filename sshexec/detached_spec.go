@@ -110,9 +110,9 @@ func (s RunSpec) payload() ([]byte, error) {
 			_, err = tw.Write(data)
 		}
 	}
-	add("launch", 0o640, []byte(script("launch")))
-	add("supervise", 0o600, []byte(script("supervise")))
-	add("end", 0o600, []byte(script("end")))
+	add("launch", 0o640, []byte(source("launch")))
+	add("supervise", 0o600, []byte(source("supervise")))
+	add("end", 0o600, []byte(source("end")))
 	add("environ", 0o600, s.environ())
 	add("files/", 0o750, nil)
 	for _, name := range slices.Sorted(maps.Keys(s.Files)) {

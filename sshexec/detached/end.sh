@@ -1,9 +1,10 @@
 # The last process of a run, as root, when the others are gone: end RUN.
-# EXIT_CODE and EXIT_STATUS are those of systemd; they are missing where the
-# condition stopped the start, as then the run is another's.
+# EXIT_CODE and EXIT_STATUS are the outcome; they are missing where the condition
+# stopped the start, as then the run is another's. SERVICE_RESULT only tells
+# whether systemd keeps the unit as failed.
 exec >/dev/null 2>&1
 [[ -n ${EXIT_CODE:-} ]] && cd -- "$1" || exit 0
-printf '%-63s\n' "$EXIT_CODE $EXIT_STATUS" 1<>status.new # in place: the disk may be full
+printf '%-63s\n' "$EXIT_CODE $EXIT_STATUS $SERVICE_RESULT" 1<>status.new # in place: the disk may be full
 # A disk that takes longer than systemd waits must not cost the status.
 trap : TERM
 sync -- status.new &

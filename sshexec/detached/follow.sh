@@ -13,8 +13,10 @@ follow() {
 		return
 	fi
 	if [[ -e $run/log ]]; then exec 3<"$run/log"; else exec 3</dev/null; fi
-	shrunk && return
-	dd iflag=skip_bytes skip="$pos" count=0 status=none <&3
+	if ((pos > 0)); then
+		shrunk && return
+		dd iflag=skip_bytes skip="$pos" count=0 status=none <&3
+	fi
 	while :; do
 		over=
 		{ [[ $state != running ]] || ended; } && over=1
@@ -31,11 +33,10 @@ follow() {
 		0) heard=$ticks ;; # the client is there
 		1) exit 0 ;;       # it has gone
 		esac
-		((++ticks - heard > 1500)) && exit 0 # it fell silent, for 30 s
+		((++ticks - heard > 1000)) && exit 0 # it fell silent, for 20 s
 		if ((ticks % 250 == 0)); then
 			shrunk && return
 			look
-			say alive
 		fi
 	done
 	shrunk || report

@@ -3,6 +3,7 @@
 # stdout belongs to the log of the run. What is said to the client goes to
 # stderr, where nothing that the run prints can come, in lines that begin with
 # "forge-run: ".
+set +e # errors are dealt with one by one
 export LC_ALL=C
 umask 066 # directories that can be passed but not listed, files for root alone
 
@@ -17,7 +18,7 @@ say() {
 
 refuse() {
 	say refused "${*//$'\n'/; }"
-	exit 0
+	exit 1
 }
 
 has_systemd() {
@@ -59,7 +60,7 @@ discard() {
 }
 
 # look sets state: unknown, running, barred, interrupted, or what the status
-# file says: "exited 0", "killed TERM", "dumped SEGV".
+# file says, as "exited 0 success", "killed TERM signal", "dumped SEGV core-dump".
 look() {
 	if ended; then
 		return
@@ -87,7 +88,7 @@ report() {
 	[[ -e $run/log ]] && size=$(stat --format=%s -- "$run/log")
 	say state "$size" "$state"
 	case $state in
-	unknown | running | barred | 'exited 0') ;;
+	unknown | running | barred | *' success') ;;
 	*) unload ;;
 	esac
 }

@@ -1,43 +1,32 @@
-# start makes the run, unless its claim is there already. The payload, $size
-# bytes of tar on stdin, is read in any case.
+# start makes a run of what was received in the directory $new, unless it has a
+# claim by now.
 start() {
-	local size=$1 user=$2 dir=$3 grace=$4 # milliseconds between TERM and KILL
-	local new why entry home uid gid
-	if claimed; then
-		head --bytes="$size" >/dev/null
-		return
-	fi
-
-	# Everything is received and checked before the lock is taken: a client
-	# that vanishes here holds up nobody.
-	new=$(mkdir -p -- "$runs" && mktemp --directory -- "$runs/.new.XXXXXX") || refuse "cannot create a directory in $runs"
-	# shellcheck disable=SC2064 # $new is local
-	trap "rm -rf -- '$new'" EXIT
-	why=$({ timeout 300 head --bytes="$size" | tar --extract --directory="$new"; } 2>&1) ||
-		refuse "cannot store the script: $why"
-	[[ -e $new/script ]] || refuse "the connection was lost before the whole script came"
+	local new=$1 user=$2 dir=$3 grace=$4 # milliseconds between TERM and KILL
+	local entry home uid gid why
 	entry=$(getent passwd "$user") || refuse "the user $user does not exist"
 	IFS=: read -r _ _ uid gid _ home _ <<<"$entry"
 	[[ -z $dir || -d $dir ]] || refuse "the directory $dir does not exist"
-	why=$({
-		chgrp -- "$gid" "$new"/{script,launch,files} &&
-			{ find "$new/files" -type f -exec chown -- "$uid:$gid" {} +; } &&
-			printf '%63s\n' '' >"$new/status.new" && # room for the end, when the disk is full
-			: >"$new/log"
-	} 2>&1) || refuse "cannot store the script: $why"
+	why=$(prepare 2>&1) || refuse "cannot store the script: $why"
 
 	lock
-	if ! claimed && { [[ ! -e $run/script ]] || ! alive; }; then
-		discard
+	if [[ -e $run/script ]] && ! claimed && ! alive; then
+		discard # of a start that was cut short
+	fi
+	if ! claimed && [[ ! -e $run/script ]]; then
 		why=$({ mv -- "$new"/* "$run/" && launch; } 2>&1)
 		if ! claimed; then
 			discard
+			rm -f -- "$run/log"
 			refuse "cannot start: ${why:-nothing took the run up, is the disk full?}"
 		fi
 	fi
-	unlock
-	rm -rf -- "$new"
-	trap - EXIT
+}
+
+prepare() {
+	chgrp -- "$gid" "$new"/{script,launch,files} &&
+		find "$new/files" -type f -exec chown -- "$uid:$gid" {} + &&
+		printf '%63s\n' '' >"$new/status.new" && # room for the end, when the disk is full
+		: >"$new/log"
 }
 
 launch() {
@@ -53,7 +42,9 @@ launch() {
 			--property=IgnoreSIGPIPE=no --property=OOMPolicy=continue \
 			-- /bin/bash "$run/launch" "$run" "$dir"
 	else
-		# Its stdout is closed when the claim is there.
-		setsid --fork bash "$run/supervise" "$run" "$uid" "$gid" "$home" "$dir" "$grace" 9>&- </dev/null 2>/dev/null
+		# It closes stdout when the claim is there. With the environment of
+		# this command it would be stopped like this command.
+		setsid --fork env -i PATH="$PATH" \
+			bash "$run/supervise" "$run" "$uid" "$gid" "$home" "$dir" "$grace" 9>&- </dev/null 2>/dev/null
 	fi
 }

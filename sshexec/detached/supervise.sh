@@ -41,6 +41,6 @@ if [[ -s signaled ]]; then
 else
 	EXIT_CODE=exited EXIT_STATUS=$code
 fi
-export EXIT_CODE EXIT_STATUS
+export EXIT_CODE EXIT_STATUS SERVICE_RESULT=success
 rm -f -- pgid signaled
 bash end "$1"

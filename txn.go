@@ -54,7 +54,7 @@ func (c *core) insert(t *txn, a *Action) error {
 	spec := c.jobs[a.Kind]
 	a.ID, a.Created, a.Epoch = newID(), now, 1
 	if a.Timeout == 0 {
-		a.Timeout = spec.timeout
+		a.Timeout = c.timeout(a.Kind)
 	}
 	if spec.run != nil {
 		a.RunAt = now

@@ -1,0 +1,231 @@
+package forge
+
+import (
+	"context"
+	"errors"
+
+	"github.com/seed-797f2c2c/forge/internal/git"
+	"github.com/seed-797f2c2c/forge/internal/nginx"
+	"github.com/seed-797f2c2c/forge/internal/sitectl"
+)
+
+// onServer is the site as its server knows it.
+func (s *Site) onServer() sitectl.Site {
+	return sitectl.Site{
+		ID: s.ID, User: s.User, Directory: s.Directory, WebDirectory: s.WebDirectory, Kind: nginx.Kind(s.Kind),
+		Names: append([]string{s.Domain}, s.Aliases...), PHPVersion: s.PHPVersion, KnownHosts: s.KnownHosts,
+	}
+}
+
+// repo is the site's repository and working copy.
+func (s *Site) repo(branch string) git.Repo {
+	p := s.onServer().Paths()
+	return git.Repo{
+		URL: s.Repository, Branch: branch, User: s.User, Home: p.Home, Dir: p.Site, Key: p.DeployKey, KnownHosts: p.KnownHosts,
+	}
+}
+
+// site reads the site that the action is about.
+func (w *work) site(ctx context.Context) (site *Site, err error) {
+	err = w.Store.View(ctx, func(tx Tx) error {
+		site, err = tx.Sites().Get(w.action.Subject.ID)
+		return err
+	})
+	return site, gone(err)
+}
+
+// createSite makes the site on its server and clones its repository. Each part
+// looks for what is there already, so that Connect goes on where it was left.
+func (c *core) createSite(ctx context.Context, w *work) error {
+	srv, err := w.server(ctx)
+	if err != nil {
+		return err
+	}
+	site, err := w.site(ctx)
+	if err != nil {
+		return err
+	}
+	if w.action.Cursor.Run == "" {
+		if err := c.serveSite(ctx, w, srv, site); err != nil {
+			return err
+		}
+		if site.Repository == "" {
+			w.done = func(t *txn) error { return c.siteReady(t, w.action, site.ID, SiteInstalled) }
+			return nil
+		}
+		if err := c.connectRepository(ctx, w, srv, site); err != nil || w.done != nil {
+			return err
+		}
+	}
+	if err := w.stage(ctx, "clone"); err != nil {
+		return err
+	}
+	spec, err := site.repo(site.Branch).Clone()
+	if err != nil {
+		return err
+	}
+	spec.ID, spec.Fence = w.runID(), w.fence
+	if err := w.detached(ctx, srv, spec, nil); err != nil {
+		return err
+	}
+	w.done = func(t *txn) error { return c.siteReady(t, w.action, site.ID, SiteInstalled) }
+	return nil
+}
+
+// serveSite makes the unix user, the directory, the pool and the virtual host.
+func (c *core) serveSite(ctx context.Context, w *work, srv *Server, site *Site) error {
+	if err := w.stage(ctx, "server"); err != nil {
+		return err
+	}
+	if err := w.say(ctx, LineSystem, "setting up "+site.Domain); err != nil {
+		return err
+	}
+	cmd, err := sitectl.Create(site.onServer())
+	if err != nil {
+		return err
+	}
+	cmd.Fence = w.fence
+	_, err = c.client(srv).Run(ctx, cmd)
+	return unreachable(sitectl.Explain(err))
+}
+
+// connectRepository makes the deploy key and asks the git server for access with
+// it. Where that is refused, the work is done for now.
+func (c *core) connectRepository(ctx context.Context, w *work, srv *Server, site *Site) error {
+	if err := w.stage(ctx, "repository"); err != nil {
+		return err
+	}
+	repo := site.repo(site.Branch)
+	cmd, err := git.DeployKey(site.User, repo.Key, "forge-"+site.ID)
+	if err != nil {
+		return err
+	}
+	cmd.Fence = w.fence
+	result, err := c.client(srv).Run(ctx, cmd)
+	if err != nil {
+		return unreachable(err)
+	}
+	public, err := git.ParseDeployKey(result.Stdout)
+	if err != nil {
+		return err
+	}
+	err = w.update(ctx, func(t *txn, _ *Action) error {
+		site, err := t.Sites().Get(site.ID)
+		if err != nil {
+			return gone(err)
+		}
+		site.DeployKey, site.Updated = public, t.Now()
+		return t.Sites().Update(site)
+	})
+	if err != nil {
+		return err
+	}
+	return c.checkAccess(ctx, w, srv, site, public)
+}
+
+func (c *core) checkAccess(ctx context.Context, w *work, srv *Server, site *Site, public string) error {
+	cmd, err := site.repo(site.Branch).CheckAccess()
+	if err != nil {
+		return err
+	}
+	result, err := c.client(srv).Run(ctx, cmd)
+	if err == nil {
+		_, err = git.ParseHead(result.Stdout)
+	}
+	var refused *git.Error
+	if err = git.Explain(err); errors.As(err, &refused) && refused.Outcome == git.AccessRefused {
+		w.done = func(t *txn) error { return c.siteReady(t, w.action, site.ID, SiteAwaitingAccess) }
+		for _, text := range []string{
+			"the repository refuses the site's deploy key; give it access, and connect the site again:", public,
+		} {
+			if err := w.say(ctx, LineSystem, text); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err != nil {
+		return w.gitError(err)
+	}
+	return nil
+}
+
+// siteReady moves a site that was set up as far as it can be, and triggers its
+// first deployment.
+func (c *core) siteReady(t *txn, a *Action, id string, to SiteStatus) error {
+	site, err := t.Sites().Get(id)
+	if err != nil || site.Status == SiteDeleting {
+		return gone(err)
+	}
+	site.Failure, site.Updated = "", t.Now()
+	if err := moveSite(t, site, to, a.ID); err != nil {
+		return err
+	}
+	if to == SiteAwaitingAccess || site.Repository == "" && site.DeployScript == "" {
+		return t.Sites().Update(site)
+	}
+	_, err = c.trigger(t, site, &Deployment{Branch: site.Branch}, a.Actor, a.Parent)
+	return err
+}
+
+func (c *core) createSiteChanged(t *txn, a *Action) error {
+	switch a.Status {
+	case ActionRunning:
+		return c.stepSite(t, a, SiteInstalling)
+	case ActionFailed, ActionCancelled:
+		return c.stepSite(t, a, SiteFailed)
+	}
+	return nil
+}
+
+// stepSite moves the subject of an action, unless it is gone or being deleted by
+// another.
+func (c *core) stepSite(t *txn, a *Action, to SiteStatus) error {
+	site, err := t.Sites().Get(a.Subject.ID)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if site.Status == SiteDeleting && a.Kind != KindDeleteSite {
+		return nil
+	}
+	site.Failure, site.Updated = "", t.Now()
+	if to == SiteFailed {
+		site.Failure = failureText(a)
+	}
+	if err := moveSite(t, site, to, a.ID); err != nil {
+		return err
+	}
+	return t.Sites().Update(site)
+}
+
+// deleteSite takes away from the server what createSite made.
+func (c *core) deleteSite(ctx context.Context, w *work) error {
+	srv, err := w.server(ctx)
+	if err != nil {
+		return err
+	}
+	site, err := w.site(ctx)
+	if err != nil {
+		return err
+	}
+	cmd, err := sitectl.Delete(site.onServer())
+	if err != nil {
+		return err
+	}
+	cmd.Fence = w.fence
+	if _, err := c.client(srv).Run(ctx, cmd); err != nil {
+		return sitectl.Explain(err)
+	}
+	w.done = func(t *txn) error { return c.removeSite(t, site, w.action.ID) }
+	return nil
+}
+
+func (c *core) deleteSiteChanged(t *txn, a *Action) error {
+	if a.Status == ActionFailed || a.Status == ActionCancelled {
+		return c.stepSite(t, a, SiteFailed)
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package forge
+
+import (
+	"context"
+	"errors"
+
+	"github.com/seed-797f2c2c/forge/provider"
+)
+
+// startDelete cancels what is under way on a server and asks for its deletion,
+// which waits until that has ended.
+func (c *core) startDelete(t *txn, srv *Server, actor string, force bool) (*Action, error) {
+	if srv.Status == ServerDeleting || srv.Status == ServerDeleted {
+		return nil, badState("the server is %s already", srv.Status)
+	}
+	if err := c.putServer(t, srv, ServerDeleting, ""); err != nil {
+		return nil, err
+	}
+	page := Page{Limit: MaxPage}
+	for {
+		open, err := t.Actions().List(ActionFilter{Server: srv.ID, Open: true}, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range open {
+			page.After = a.ID
+			if a.Kind == KindDeploy && a.Status != ActionPending && !force {
+				return nil, badState("a deployment runs on the server; cancel it or use force")
+			}
+			if err := c.cancelFresh(t, a.ID); err != nil {
+				return nil, err
+			}
+		}
+		if len(open) < page.Limit {
+			break
+		}
+	}
+	a := &Action{Owner: srv.Owner, Actor: actor, Kind: KindDeleteServer, Server: srv.ID,
+		Subject: Subject{SubjectServer, srv.ID}, Locks: []string{serverLock(srv.ID)}}
+	return a, c.insert(t, a)
+}
+
+// cancelFresh cancels an action as it is now: cancelling one may have changed
+// another.
+func (c *core) cancelFresh(t *txn, id string) error {
+	a, err := t.Actions().Get(id)
+	if err != nil {
+		return err
+	}
+	return c.cancel(t, a)
+}
+
+// deleteServer removes the machine. Where its id was never learnt, as the answer
+// to the create was lost, it is looked for by forge's label.
+func (c *core) deleteServer(ctx context.Context, w *work) error {
+	srv, err := w.server(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := c.provider(srv.Provider)
+	if err != nil {
+		return err
+	}
+	ids := []string{srv.ProviderID}
+	if srv.ProviderID == "" {
+		if ids, err = machinesOf(ctx, p, srv.ID); err != nil {
+			return err
+		}
+	}
+	for _, id := range ids {
+		if err := p.Delete(ctx, id); err != nil && !errors.Is(err, provider.ErrNotFound) {
+			return err
+		}
+	}
+	c.pool.Forget(srv.ID)
+	return nil
+}
+
+func machinesOf(ctx context.Context, p provider.Provider, specID string) ([]string, error) {
+	l, ok := p.(provider.Lister)
+	if !ok {
+		return nil, nil
+	}
+	machines, err := l.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, m := range machines {
+		if m.SpecID == specID {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids, nil
+}
+
+func (c *core) deleteServerChanged(t *txn, a *Action) error {
+	switch a.Status {
+	case ActionFailed, ActionCancelled:
+		srv, err := t.Servers().Get(a.Subject.ID)
+		if err != nil || srv.Status != ServerDeleting {
+			return gone(err)
+		}
+		srv.Failure = failureText(a)
+		return c.putServer(t, srv, ServerError, a.ID)
+	case ActionFinished:
+		if err := c.removeSites(t, a); err != nil {
+			return err
+		}
+		return c.stepServer(t, a, ServerDeleted)
+	}
+	return nil
+}
+
+// removeSites removes the records of what was on a server that is gone.
+func (c *core) removeSites(t *txn, a *Action) error {
+	for {
+		sites, err := t.Sites().List(SiteFilter{Server: a.Server}, Page{})
+		if err != nil || len(sites) == 0 {
+			return err
+		}
+		for _, site := range sites {
+			if err := c.removeSite(t, site, a.ID); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (c *core) removeSite(t *txn, site *Site, action string) error {
+	t.Emit(Event{Owner: site.Owner, Type: EventRemoved, Subject: Subject{SubjectSite, site.ID}, Action: action, Server: site.Server})
+	return t.Sites().Delete(site.ID)
+}

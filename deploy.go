@@ -1,0 +1,128 @@
+package forge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/seed-797f2c2c/forge/internal/git"
+)
+
+// deploy notes which commit will be deployed and runs the site's deploy script
+// as its user.
+func (c *core) deploy(ctx context.Context, w *work) error {
+	srv, err := w.server(ctx)
+	if err != nil {
+		return err
+	}
+	var d *Deployment
+	var site *Site
+	err = c.Store.View(ctx, func(tx Tx) error {
+		if d, err = tx.Deployments().Get(w.action.Subject.ID); err != nil {
+			return err
+		}
+		site, err = tx.Sites().Get(d.Site)
+		return err
+	})
+	if err != nil {
+		return gone(err)
+	}
+	if w.action.Cursor.Run == "" && site.Repository != "" {
+		if err := w.stage(ctx, "commit"); err != nil {
+			return err
+		}
+		if err := c.noteCommit(ctx, w, srv, site, d); err != nil {
+			return err
+		}
+	}
+	spec, err := site.deployRun(d)
+	if err != nil {
+		return err
+	}
+	if err := w.stage(ctx, "script"); err != nil {
+		return err
+	}
+	spec.ID, spec.Fence = w.runID(), w.fence
+	return w.detached(ctx, srv, spec, nil)
+}
+
+// noteCommit fetches what is to be deployed and notes which commit that is.
+func (c *core) noteCommit(ctx context.Context, w *work, srv *Server, site *Site, d *Deployment) error {
+	cmd, err := site.repo(d.Branch).Fetch(d.Commit)
+	if err != nil {
+		return err
+	}
+	cmd.Fence = w.fence
+	result, err := c.client(srv).Run(ctx, cmd)
+	if err != nil {
+		return w.gitError(git.Explain(err))
+	}
+	commit, err := git.ParseCommit(result.Stdout)
+	if err != nil {
+		return err
+	}
+	return w.update(ctx, func(t *txn, _ *Action) error {
+		d, err := t.Deployments().Get(d.ID)
+		if err != nil {
+			return err
+		}
+		d.CommitHash, d.CommitMessage, d.CommitAuthor = commit.Hash, commit.Subject, commit.Author
+		return t.Deployments().Update(d)
+	})
+}
+
+// gitError makes the action wait where the git server may answer later.
+func (w *work) gitError(err error) error {
+	const tries = 5
+	var failed *git.Error
+	if !errors.As(err, &failed) {
+		return unreachable(err)
+	}
+	if failed.Outcome == git.Unreachable && w.action.Tries < tries {
+		return &waiting{least: 3 * time.Second, most: 30 * time.Second, why: err}
+	}
+	return &failure{Failure{Reason: ReasonError, Message: failed.Error()}}
+}
+
+// deployChanged keeps the deployment and its site in step.
+func (c *core) deployChanged(t *txn, a *Action) error {
+	d, err := t.Deployments().Get(a.Subject.ID)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	to := DeploymentStatus(a.Status)
+	if err := moveDeployment(t, d, to); err != nil {
+		return err
+	}
+	switch {
+	case a.Status == ActionRunning:
+		d.Started = a.Started
+	case a.Status.Ended():
+		d.Finished = a.Finished
+		if a.Failure != nil {
+			d.Failure = failureText(a)
+		}
+	}
+	if err := t.Deployments().Update(d); err != nil {
+		return err
+	}
+	site, err := t.Sites().Get(d.Site)
+	if err != nil || !a.Status.Ended() {
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		return err
+	}
+	if a.Status != ActionSuperseded {
+		site.DeploymentFinished = a.Finished
+	}
+	if a.Status == ActionFinished && site.Status == SiteInstalled {
+		if err := moveSite(t, site, SiteDeployed, a.ID); err != nil {
+			return err
+		}
+	}
+	return t.Sites().Update(site)
+}

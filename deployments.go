@@ -1,0 +1,152 @@
+package forge
+
+import (
+	"context"
+	"iter"
+
+	"github.com/seed-797f2c2c/forge/internal/validate"
+)
+
+// Deployments looks after deployments.
+type Deployments struct{ f *Forge }
+
+// Get returns a deployment.
+func (s *Deployments) Get(ctx context.Context, id string) (d *Deployment, err error) {
+	err = s.f.core.Store.View(ctx, func(tx Tx) error {
+		d, err = s.f.deployment(tx, id)
+		return err
+	})
+	return d, err
+}
+
+func (f *Forge) deployment(tx Tx, id string) (*Deployment, error) {
+	d, err := tx.Deployments().Get(id)
+	return scoped(f, "deployment", id, d, func(d *Deployment) string { return d.Owner }, err)
+}
+
+// List returns a page of the deployments that the filter selects.
+func (s *Deployments) List(ctx context.Context, filter DeploymentFilter, page Page) ([]*Deployment, error) {
+	if s.f.owner != "" {
+		filter.Owner = s.f.owner
+	}
+	return list(ctx, s.f.core.Store, func(tx Tx) ([]*Deployment, error) { return tx.Deployments().List(filter, page) })
+}
+
+// All yields every deployment that the filter selects, page by page.
+func (s *Deployments) All(ctx context.Context, filter DeploymentFilter) iter.Seq2[*Deployment, error] {
+	return all(func(page Page) ([]*Deployment, error) { return s.List(ctx, filter, page) },
+		func(d *Deployment) string { return d.ID })
+}
+
+// DeployOpts are the options of Deployments.Trigger.
+type DeployOpts struct {
+	Branch string // Defaults to the site's.
+	Commit string // 40 or 64 hex digits. Defaults to the newest of the branch.
+}
+
+// Trigger asks for a deployment of a site. One runs at a time. Where one of the
+// same branch and commit is pending already, it covers this trigger too and is
+// returned; one of another branch or commit is superseded.
+func (s *Deployments) Trigger(ctx context.Context, siteID string, opts *DeployOpts) (*Deployment, error) {
+	if opts == nil {
+		opts = &DeployOpts{}
+	}
+	var v values
+	branch := v.optional("branch", opts.Branch, validate.Branch)
+	commit := v.optional("commit", opts.Commit, validate.Commit)
+	if v.err != nil {
+		return nil, v.err
+	}
+	var d *Deployment
+	err := s.f.core.update(ctx, func(t *txn) error {
+		site, err := s.f.site(t, siteID)
+		if err != nil {
+			return err
+		}
+		if site.Status != SiteInstalled && site.Status != SiteDeployed {
+			return badState("the site is %s; it must be %s or %s", site.Status, SiteInstalled, SiteDeployed)
+		}
+		if site.Repository == "" && site.DeployScript == "" {
+			return badState("the site has neither a repository nor a deploy script")
+		}
+		if _, err := s.f.activeServer(t, site.Server); err != nil {
+			return err
+		}
+		d = &Deployment{Branch: branch, Commit: commit}
+		if d.Branch == "" {
+			d.Branch = site.Branch
+		}
+		d, err = s.f.core.trigger(t, site, d, s.f.actor, "")
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// trigger inserts a deployment, or returns the pending one that covers it.
+func (c *core) trigger(t *txn, site *Site, d *Deployment, actor, parent string) (*Deployment, error) {
+	pending, err := t.Deployments().List(DeploymentFilter{Site: site.ID, Status: []DeploymentStatus{DeploymentPending}}, Page{Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range pending {
+		if p.Branch == d.Branch && p.Commit == d.Commit {
+			return p, nil
+		}
+		if err := c.supersede(t, p.Action); err != nil {
+			return nil, err
+		}
+	}
+	d.ID, d.Owner, d.Site, d.Server, d.Created = newID(), site.Owner, site.ID, site.Server, t.Now()
+	a := &Action{Owner: site.Owner, Actor: actor, Kind: KindDeploy, Parent: parent, Timeout: site.DeployTimeout,
+		Subject: Subject{SubjectDeployment, d.ID}, Server: site.Server, Locks: []string{siteLock(site.ID)}}
+	if err := c.insert(t, a); err != nil {
+		return nil, err
+	}
+	d.Action = a.ID
+	if err := moveDeployment(t, d, DeploymentPending); err != nil {
+		return nil, err
+	}
+	if err := t.Deployments().Insert(d); err != nil {
+		return nil, err
+	}
+	site.DeploymentStarted = t.Now()
+	return d, t.Sites().Update(site)
+}
+
+// Cancel asks for the end of a deployment, as Actions.Cancel does.
+func (s *Deployments) Cancel(ctx context.Context, id string) error {
+	d, err := s.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	return s.f.Actions.Cancel(ctx, d.Action)
+}
+
+// Wait waits for the end of a deployment. Where it ended other than finished, it
+// is returned with an *ActionError.
+func (s *Deployments) Wait(ctx context.Context, id string) (*Deployment, error) {
+	d, err := s.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	_, waitErr := s.f.Actions.Wait(ctx, d.Action)
+	if d, err = s.Get(context.WithoutCancel(ctx), id); err != nil {
+		return nil, err
+	}
+	return d, waitErr
+}
+
+// Follow yields the lines of a deployment, as Actions.Follow does.
+func (s *Deployments) Follow(ctx context.Context, id string, from int64) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		d, err := s.Get(ctx, id)
+		if err != nil {
+			yield(Line{}, err)
+			return
+		}
+		s.f.Actions.Follow(ctx, d.Action, from)(yield)
+	}
+}

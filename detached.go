@@ -1,0 +1,157 @@
+package forge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/seed-797f2c2c/forge/internal/mask"
+	"github.com/seed-797f2c2c/forge/sshexec"
+)
+
+// runID names the detached run of an attempt.
+func (w *work) runID() string { return fmt.Sprintf("%s-%d", w.action.ID, w.action.Attempt) }
+
+// watcher sees each line of a run in the transaction that stores it.
+type watcher func(t *txn, a *Action, text string)
+
+// detached starts a run on the server, or attaches to it where an earlier holder
+// started it, and stores its output until its end. A lost connection makes the
+// action wait for the next try, and the run goes on meanwhile.
+func (w *work) detached(ctx context.Context, srv *Server, spec sshexec.RunSpec, watch watcher) error {
+	if err := w.startsRun(ctx, spec.ID); err != nil {
+		return err
+	}
+	client := w.client(srv)
+	status, err := w.deliver(ctx, srv, watch, func(from int64, log io.Writer) (sshexec.RunStatus, error) {
+		return client.Attach(ctx, spec, from, log)
+	})
+	if errors.Is(err, errLogFull) {
+		spec.MaxLog = max(w.action.Cursor.Offset, 1)
+		status, err = client.Attach(ctx, spec, spec.MaxLog, io.Discard)
+	}
+	if err != nil {
+		return attachError(ctx, err)
+	}
+	return runError(status)
+}
+
+// deliver stores what read copies of a run's output.
+func (w *work) deliver(ctx context.Context, srv *Server, watch watcher,
+	read func(from int64, log io.Writer) (sshexec.RunStatus, error),
+) (sshexec.RunStatus, error) {
+	secrets, err := w.secrets(ctx, srv)
+	if err != nil {
+		return sshexec.RunStatus{}, err
+	}
+	log := newLogWriter(ctx, w, secrets)
+	log.watch = watch
+	status, err := read(w.action.Cursor.Offset, log)
+	if closeErr := log.Close(err == nil); closeErr != nil {
+		return status, closeErr
+	}
+	return status, err
+}
+
+// secrets masks what forge knows of a server and must not stand in a log.
+func (c *core) secrets(ctx context.Context, srv *Server) (func(string, bool) string, error) {
+	if len(srv.DatabasePassword) == 0 {
+		return nil, nil
+	}
+	password, err := c.Sealer.Open(ctx, srv.DatabasePassword, passwordPlace(srv.ID))
+	if err != nil {
+		return nil, fmt.Errorf("open the database password of server %s: %w", srv.ID, err)
+	}
+	return mask.New(password.Reveal()).Mask, nil
+}
+
+// startsRun notes the run before it is started, so that whoever takes the
+// action up knows that there may be one.
+func (w *work) startsRun(ctx context.Context, id string) error {
+	if w.action.Cursor.Run == id {
+		return nil
+	}
+	return w.update(ctx, func(t *txn, a *Action) error {
+		a.Cursor.Run, a.Cursor.Offset = id, 0
+		w.action.Cursor = a.Cursor
+		return t.Actions().Update(a)
+	})
+}
+
+// attachError sorts out why the following of a run ended before the run.
+func attachError(ctx context.Context, err error) error {
+	var connect *sshexec.ConnectError
+	var start *sshexec.StartError
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, sshexec.ErrUnknown):
+		return &waiting{least: 200 * time.Millisecond, most: 5 * time.Second, why: err}
+	case errors.As(err, &connect):
+		return unreachable(err)
+	case errors.Is(err, sshexec.ErrShrunk):
+		return &failure{Failure{Reason: ReasonError, Message: err.Error()}}
+	case errors.As(err, &start):
+		return &failure{Failure{Reason: ReasonError, Message: err.Error()}}
+	}
+	return err
+}
+
+// runError says how a run ended, or nil when it exited with 0.
+func runError(s sshexec.RunStatus) error {
+	switch s.State {
+	case sshexec.RunExited:
+		if s.ExitCode == 0 {
+			return nil
+		}
+		return &failure{Failure{Reason: ReasonExit, ExitCode: s.ExitCode,
+			Message: fmt.Sprintf("exit status %d", s.ExitCode)}}
+	case sshexec.RunSignaled:
+		return &failure{Failure{Reason: ReasonExit, ExitCode: -1, Message: "ended by signal " + s.Signal}}
+	case sshexec.RunInterrupted:
+		return &failure{Failure{Reason: ReasonInterrupted,
+			Message: "the machine stopped in the middle of the run, which is not repeated"}}
+	default:
+		return &failure{Failure{Reason: ReasonInterrupted, Message: "the run is " + string(s.State)}}
+	}
+}
+
+// stopRun stops the action's detached run, or keeps it from ever starting, and
+// stores what it printed until its end.
+func (w *work) stopRun(ctx context.Context) (sshexec.RunStatus, error) {
+	srv, err := w.server(ctx)
+	if err != nil {
+		return sshexec.RunStatus{}, err
+	}
+	client := w.client(srv).Urgent()
+	id := w.action.Cursor.Run
+	if _, err := client.Stop(ctx, id); err != nil {
+		return sshexec.RunStatus{}, err
+	}
+	status, err := w.deliver(ctx, srv, nil, func(from int64, log io.Writer) (sshexec.RunStatus, error) {
+		return client.Follow(ctx, id, from, log)
+	})
+	if errors.Is(err, sshexec.ErrShrunk) || errors.Is(err, errLogFull) {
+		return client.Status(ctx, id)
+	}
+	return status, err
+}
+
+// server reads the action's server.
+func (w *work) server(ctx context.Context) (srv *Server, err error) {
+	err = w.Store.View(ctx, func(tx Tx) error {
+		srv, err = tx.Servers().Get(w.action.Server)
+		return err
+	})
+	return srv, gone(err)
+}
+
+// gone turns a record that is not there any more into the quiet end of the work.
+func gone(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w: %w", errGone, err)
+	}
+	return err
+}

@@ -1,0 +1,96 @@
+package forge
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/seed-797f2c2c/forge/internal/validate"
+	"github.com/seed-797f2c2c/forge/sshexec"
+)
+
+// ExecOpts are the options of Servers.Exec.
+type ExecOpts struct {
+	Command string // bash source; required
+	User    string // unix user. Required; root only by name.
+	// Timeout bounds the command. Defaults to 5 minutes.
+	Timeout time.Duration
+}
+
+// Exec runs a command on a server apart from any connection, with an action and
+// a log. It is for what changes something or takes time.
+func (s *Servers) Exec(ctx context.Context, id string, opts ExecOpts) (action *Action, err error) {
+	var v values
+	command := v.text(validate.Command("command", opts.Command))
+	user := v.text(loginUser("user", opts.User))
+	if v.err != nil {
+		return nil, v.err
+	}
+	err = s.f.core.update(ctx, func(t *txn) error {
+		srv, err := s.f.activeServer(t, id)
+		if err != nil {
+			return err
+		}
+		action = &Action{Owner: srv.Owner, Actor: s.f.actor, Kind: KindExec, Server: srv.ID, Timeout: opts.Timeout,
+			Subject: Subject{SubjectServer, srv.ID}, Input: Input{Command: command, User: user}}
+		return s.f.core.insert(t, action)
+	})
+	return action, err
+}
+
+func (c *core) execCommand(ctx context.Context, w *work) error {
+	srv, err := w.server(ctx)
+	if err != nil {
+		return err
+	}
+	return w.detached(ctx, srv, sshexec.RunSpec{
+		ID: w.runID(), Script: []byte(w.action.Input.Command), User: w.action.Input.User,
+	}, nil)
+}
+
+// RunOpts are the options of Servers.Run.
+type RunOpts struct {
+	Script string   // bash source; required
+	Args   []string // "$1", "$2", ... of the script
+	User   string   // unix user. Required; root only by name.
+	Stdin  io.Reader
+}
+
+// Run runs a short script attached to a connection, at most once, and returns
+// what it printed. It is for quick questions: when the connection is lost, the
+// outcome is not known. A script that exits other than 0 gives its result
+// together with an *sshexec.ExitError.
+func (s *Servers) Run(ctx context.Context, id string, opts RunOpts) (*sshexec.Result, error) {
+	var v values
+	script := v.text(validate.Command("script", opts.Script))
+	user := v.text(loginUser("user", opts.User))
+	if v.err != nil {
+		return nil, v.err
+	}
+	var srv *Server
+	err := s.f.core.Store.View(ctx, func(tx Tx) (err error) {
+		srv, err = s.f.activeServer(tx, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.f.core.client(srv).Run(ctx, sshexec.Command{Script: script, Args: opts.Args, User: user, Stdin: opts.Stdin})
+}
+
+// activeServer is a server that is ready for work.
+func (f *Forge) activeServer(tx Tx, id string) (*Server, error) {
+	srv, err := f.server(tx, id)
+	if err == nil && srv.Status != ServerActive {
+		return nil, badState("the server is %s; it must be %s", srv.Status, ServerActive)
+	}
+	return srv, err
+}
+
+// loginUser accepts root by name, and otherwise what a unix user may be called.
+func loginUser(field, name string) (string, error) {
+	if name == "root" {
+		return name, nil
+	}
+	return validate.UnixUser(field, name)
+}

@@ -1,0 +1,85 @@
+package forge
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"github.com/seed-797f2c2c/forge/internal/stack"
+	"github.com/seed-797f2c2c/forge/sshexec"
+)
+
+// install waits for SSH and installs the stack with a detached run. The script
+// consists of steps that look whether they are done already, so that another
+// attempt goes on where the last one failed.
+func (c *core) install(ctx context.Context, w *work) error {
+	srv, err := w.server(ctx)
+	if err != nil {
+		return err
+	}
+	script, err := stack.Build(srv.stackConfig())
+	if err != nil {
+		return err
+	}
+	spec := sshexec.RunSpec{ID: w.runID(), Script: script.Bytes, Dir: "/", Fence: w.fence}
+	if len(srv.DatabasePassword) > 0 {
+		password, err := c.Sealer.Open(ctx, srv.DatabasePassword, passwordPlace(srv.ID))
+		if err != nil {
+			return fmt.Errorf("open the database password of server %s: %w", srv.ID, err)
+		}
+		spec.Files = map[string][]byte{"db_password": []byte(password.Reveal())}
+	}
+	if w.action.Cursor.Run == "" {
+		if err := w.stage(ctx, "ssh"); err != nil {
+			return err
+		}
+		if _, err := c.client(srv).Run(ctx, sshexec.Command{Script: "true"}); err != nil {
+			return unreachable(err)
+		}
+	}
+	if err := w.stage(ctx, "stack"); err != nil {
+		return err
+	}
+	if err := w.detached(ctx, srv, spec, watchSteps); err != nil {
+		return err
+	}
+	// The keys that sshd accepts may have changed.
+	c.pool.Forget(srv.ID)
+	return nil
+}
+
+var stepLine = regexp.MustCompile(`^step ([0-9]{1,3}) of ([0-9]{1,3}): (.{1,200})$`)
+
+// watchSteps turns the line with which each step of the stack begins into the
+// progress of the action.
+func watchSteps(t *txn, a *Action, text string) {
+	m := stepLine.FindStringSubmatch(text)
+	if m == nil {
+		return
+	}
+	a.Step, _ = strconv.Atoi(m[1])
+	a.Steps, _ = strconv.Atoi(m[2])
+	a.StepName, a.Stage = m[3], "stack: "+m[3]
+	t.Emit(Event{
+		Owner: a.Owner, Type: EventStep, Subject: a.Subject, Action: a.ID, Server: a.Server,
+		Step: a.Step, Steps: a.Steps, Name: a.StepName,
+	})
+}
+
+func (c *core) installChanged(t *txn, a *Action) error {
+	switch a.Status {
+	case ActionRunning:
+		return c.stepServer(t, a, ServerProvisioning)
+	case ActionFailed, ActionCancelled:
+		return c.stepServer(t, a, ServerError)
+	case ActionFinished:
+		srv, err := t.Servers().Get(a.Subject.ID)
+		if err != nil {
+			return err
+		}
+		srv.Provisioned, srv.Failure = t.Now(), ""
+		return c.putServer(t, srv, ServerActive, a.ID)
+	}
+	return nil
+}

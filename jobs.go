@@ -1,0 +1,60 @@
+package forge
+
+import (
+	"context"
+	"time"
+)
+
+// The pools of workers.
+const (
+	poolProvision = "provision"
+	poolDeploy    = "deploy"
+	poolSSH       = "ssh"
+	poolDefault   = "default"
+)
+
+// job is how the actions of a kind are worked on.
+type job struct {
+	pool     string
+	attempts int           // those of 1 are never repeated, and always resumed
+	timeout  time.Duration // of one attempt
+	// final is set where the exit of the detached run is the end of the work,
+	// so that a run that finished before it could be stopped is finished.
+	final bool
+	// run does the work. It may be called again for the same attempt, by
+	// another process, and then goes on. Parents have none.
+	run func(context.Context, *work) error
+	// changed keeps the subject in step with the status of the action.
+	changed func(*txn, *Action) error
+}
+
+// catalogue is the one table of jobs.
+func (c *core) catalogue() map[Kind]job {
+	return map[Kind]job{
+		KindCreateServer: {},
+		KindProvision:    {poolProvision, 1, 300 * time.Second, false, c.provision, c.provisionChanged},
+		KindInstallStack: {poolProvision, 1, 1800 * time.Second, true, c.install, c.installChanged},
+		KindDeleteServer: {poolProvision, 3, 120 * time.Second, false, c.deleteServer, c.deleteServerChanged},
+
+		KindSetupSite:  {},
+		KindCreateSite: {poolDeploy, 1, 300 * time.Second, false, c.createSite, c.createSiteChanged},
+		KindDeleteSite: {poolDeploy, 3, 120 * time.Second, false, c.deleteSite, c.deleteSiteChanged},
+		KindDeploy:     {poolDeploy, 1, 600 * time.Second, true, c.deploy, c.deployChanged},
+
+		KindSyncKeys:   {},
+		KindRevokeKeys: {},
+		KindSyncKey:    {poolSSH, 3, 60 * time.Second, false, c.syncKey, c.grantChanged},
+		KindRevokeKey:  {poolSSH, 3, 60 * time.Second, false, c.revokeKey, c.grantChanged},
+
+		KindRestartService: {poolSSH, 3, 60 * time.Second, false, c.restartService, nil},
+		KindExec:           {poolSSH, 1, 300 * time.Second, true, c.execCommand, nil},
+		KindValidate:       {poolDefault, 3, 30 * time.Second, false, c.validateProvider, nil},
+	}
+}
+
+func (c *core) timeout(k Kind) time.Duration {
+	if d := c.Timeouts[k]; d > 0 {
+		return d
+	}
+	return c.jobs[k].timeout
+}

@@ -1,0 +1,109 @@
+package forge
+
+import (
+	"errors"
+
+	"github.com/seed-797f2c2c/forge/internal/stack"
+	"github.com/seed-797f2c2c/forge/internal/validate"
+	"github.com/seed-797f2c2c/forge/provider"
+)
+
+// ServerOpts are the options of Servers.Create.
+type ServerOpts struct {
+	Name     string // host name, by RFC 1123
+	Provider string // a name in Config.Providers
+	Region   string // as the provider names it. Defaults to its choice.
+	Size     string // as the provider names it. Defaults to its choice.
+	Image    string // distribution and version. Defaults to "debian-12".
+	Stack    Stack
+	Labels   map[string]string
+	// IdempotencyKey makes a repeated call return what the first one made. It
+	// is unique for an owner.
+	IdempotencyKey string
+
+	// Address, Port and User say how a machine is reached that exists already.
+	// Port defaults to 22, User to root.
+	Address string
+	Port    int
+	User    string
+}
+
+// Validate checks the options as Create does, but for what only the provider
+// knows. Its error is of class ErrInvalid and names the field and the rule.
+func (o ServerOpts) Validate() error {
+	_, err := o.server()
+	return err
+}
+
+// server makes the record that the options describe.
+func (o ServerOpts) server() (*Server, error) {
+	var v values
+	srv := &Server{
+		Provider:       o.Provider,
+		Name:           v.text(validate.ServerName("name", o.Name)),
+		Region:         v.optional("region", o.Region, validate.Token),
+		Size:           v.optional("size", o.Size, validate.Token),
+		Image:          v.optional("image", o.Image, validate.Token),
+		Labels:         v.labels(o.Labels),
+		IdempotencyKey: v.optional("idempotency_key", o.IdempotencyKey, validate.IdempotencyKey),
+		Address:        v.optional("address", o.Address, validate.Address),
+		Port:           o.Port,
+		User:           o.User,
+		Stack:          o.Stack.clone(),
+	}
+	if srv.Image == "" {
+		srv.Image = "debian-12"
+	}
+	if srv.Port == 0 {
+		srv.Port = 22
+	}
+	if srv.User == "" {
+		srv.User = "root"
+	}
+	return srv, v.err
+}
+
+// newServer makes the record of a server that the provider can make.
+func (c *core) newServer(owner string, o ServerOpts) (*Server, provider.Provider, error) {
+	srv, err := o.server()
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := c.provider(o.Provider)
+	if err != nil {
+		return nil, nil, err
+	}
+	existing := p.Properties().Existing
+	switch {
+	case existing && srv.Address == "":
+		return nil, nil, invalid("address", "is required, as the provider %q makes no machines", o.Provider)
+	case !existing && srv.Address != "":
+		return nil, nil, invalid("address", "must be empty, as the provider %q makes the machine", o.Provider)
+	}
+	srv.ID, srv.Owner = newID(), owner
+	return srv, p, nil
+}
+
+// stackConfig is the stack as its scripts want it.
+func (s *Server) stackConfig() stack.Config {
+	return stack.Config{}
+}
+
+// values collects the first error of many values.
+type values struct{ err error }
+
+func (v *values) text(value string, err error) string {
+	if err != nil && v.err == nil {
+		v.err = asInvalid(err)
+	}
+	return value
+}
+
+// asInvalid is the error of a value in this package's terms.
+func asInvalid(err error) error {
+	var broken *validate.Error
+	if errors.As(err, &broken) {
+		return &Error{Class: ErrInvalid, Field: broken.Field, Rule: broken.Rule}
+	}
+	return err
+}

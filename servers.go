@@ -1,0 +1,219 @@
+package forge
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"iter"
+
+	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/secret"
+)
+
+// Servers looks after servers.
+type Servers struct{ f *Forge }
+
+// Get returns a server.
+func (s *Servers) Get(ctx context.Context, id string) (srv *Server, err error) {
+	err = s.f.core.Store.View(ctx, func(tx Tx) error {
+		srv, err = s.f.server(tx, id)
+		return err
+	})
+	return srv, err
+}
+
+func (f *Forge) server(tx Tx, id string) (*Server, error) {
+	srv, err := tx.Servers().Get(id)
+	return scoped(f, "server", id, srv, func(s *Server) string { return s.Owner }, err)
+}
+
+// List returns a page of the servers that the filter selects.
+func (s *Servers) List(ctx context.Context, filter ServerFilter, page Page) ([]*Server, error) {
+	if s.f.owner != "" {
+		filter.Owner = s.f.owner
+	}
+	return list(ctx, s.f.core.Store, func(tx Tx) ([]*Server, error) { return tx.Servers().List(filter, page) })
+}
+
+// All yields every server that the filter selects, page by page.
+func (s *Servers) All(ctx context.Context, filter ServerFilter) iter.Seq2[*Server, error] {
+	return all(func(page Page) ([]*Server, error) { return s.List(ctx, filter, page) },
+		func(srv *Server) string { return srv.ID })
+}
+
+// Create asks for a server and returns it with the action that makes it: its
+// parts are provision_server, which makes the machine, and install_stack. The
+// server is active when the action is finished.
+//
+// With an idempotency key that was used before, it returns what was made then.
+func (s *Servers) Create(ctx context.Context, opts ServerOpts) (*Server, *Action, error) {
+	c := s.f.core
+	srv, p, err := c.newServer(s.f.owner, opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.sealServer(ctx, srv, p.Properties().InjectsHostKey); err != nil {
+		return nil, nil, err
+	}
+	var action *Action
+	err = c.update(ctx, func(t *txn) error {
+		if srv.IdempotencyKey != "" {
+			known, err := t.Servers().List(ServerFilter{Owner: srv.Owner, IdempotencyKey: srv.IdempotencyKey}, Page{Limit: 1})
+			if err != nil {
+				return err
+			}
+			if len(known) > 0 {
+				srv = known[0]
+				action, err = firstAction(t, ActionFilter{Subject: Subject{SubjectServer, srv.ID}, Kind: KindCreateServer})
+				return err
+			}
+		}
+		srv.Created = t.Now()
+		srv.Updated = srv.Created
+		srv.Status = ""
+		if err := moveServer(t, srv, ServerPending, ""); err != nil {
+			return err
+		}
+		if err := t.Servers().Insert(srv); err != nil {
+			return err
+		}
+		action, err = s.f.startServer(t, srv, KindProvision)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return srv, action, nil
+}
+
+// startServer inserts a create_server action that begins with the given part.
+func (f *Forge) startServer(t *txn, srv *Server, first Kind) (*Action, error) {
+	parent := &Action{Owner: srv.Owner, Actor: f.actor, Kind: KindCreateServer,
+		Subject: Subject{SubjectServer, srv.ID}, Server: srv.ID}
+	if err := f.core.insert(t, parent); err != nil {
+		return nil, err
+	}
+	err := f.core.insert(t, &Action{Owner: srv.Owner, Actor: f.actor, Kind: first, Parent: parent.ID,
+		Subject: parent.Subject, Server: srv.ID, Locks: []string{serverLock(srv.ID)}})
+	if err != nil {
+		return nil, err
+	}
+	return t.Actions().Get(parent.ID)
+}
+
+func firstAction(tx Tx, filter ActionFilter) (*Action, error) {
+	found, err := tx.Actions().List(filter, Page{Limit: 1})
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0], nil
+}
+
+// sealServer makes the server's secrets.
+func (c *core) sealServer(ctx context.Context, srv *Server, injectHostKey bool) error {
+	public, private, err := newKeypair("forge " + srv.ID)
+	if err != nil {
+		return err
+	}
+	srv.PublicKey = public
+	if srv.ControlKey, err = c.Sealer.Seal(ctx, private, controlKeyPlace(srv.ID)); err != nil {
+		return err
+	}
+	if injectHostKey {
+		hostPublic, hostPrivate, err := newKeypair("host key of " + srv.Name)
+		if err != nil {
+			return err
+		}
+		srv.HostKeys = []string{hostPublic}
+		if srv.InjectedHostKey, err = c.Sealer.Seal(ctx, hostPrivate, hostKeyPlace(srv.ID)); err != nil {
+			return err
+		}
+	}
+	if srv.Stack.Database != NoDatabase {
+		srv.DatabasePassword, err = c.Sealer.Seal(ctx, secret.New(rand.Text()), passwordPlace(srv.ID))
+	}
+	return err
+}
+
+// Where the secrets of a server are sealed for.
+func controlKeyPlace(id string) string { return "servers/" + id + "/control_key" }
+func hostKeyPlace(id string) string    { return "servers/" + id + "/host_key" }
+func passwordPlace(id string) string   { return "servers/" + id + "/database_password" }
+
+// Retry takes a server in state ServerError up where it failed: a machine that
+// was not made is asked for again, and an install goes on at the failed step.
+func (s *Servers) Retry(ctx context.Context, id string) (action *Action, err error) {
+	err = s.f.core.update(ctx, func(t *txn) error {
+		srv, err := s.f.server(t, id)
+		if err != nil {
+			return err
+		}
+		if srv.Status != ServerError {
+			return badState("the server is %s; only one in state %s is retried", srv.Status, ServerError)
+		}
+		first := KindInstallStack
+		if srv.Address == "" {
+			first = KindProvision
+		}
+		open, err := firstAction(t, ActionFilter{Server: id, Open: true})
+		if err != nil {
+			return err
+		}
+		if open != nil {
+			return badState("%s is still %s", open.Kind, open.Status)
+		}
+		action, err = s.f.startServer(t, srv, first)
+		return err
+	})
+	return action, err
+}
+
+// DeleteOpts are the options of Servers.Delete.
+type DeleteOpts struct {
+	Force bool // also while a deployment runs, which is then cancelled
+}
+
+// Delete removes a server at its provider, with all its sites. What runs on it
+// is cancelled first. The record stays, in state ServerDeleted.
+func (s *Servers) Delete(ctx context.Context, id string, opts *DeleteOpts) (action *Action, err error) {
+	force := opts != nil && opts.Force
+	err = s.f.core.update(ctx, func(t *txn) error {
+		srv, err := s.f.server(t, id)
+		if err != nil {
+			return err
+		}
+		action, err = s.f.core.startDelete(t, srv, s.f.actor, force)
+		return err
+	})
+	return action, err
+}
+
+// Credentials are the secrets of a server that people use.
+type Credentials struct {
+	DatabaseUser     string // empty where there is no database
+	DatabasePassword secret.Secret
+}
+
+// Credentials returns the credentials of a server.
+func (s *Servers) Credentials(ctx context.Context, id string) (*Credentials, error) {
+	srv, err := s.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(srv.DatabasePassword) == 0 {
+		return &Credentials{}, nil
+	}
+	password, err := s.f.core.Sealer.Open(ctx, srv.DatabasePassword, passwordPlace(srv.ID))
+	if err != nil {
+		return nil, err
+	}
+	return &Credentials{DatabaseUser: "forge", DatabasePassword: password}, nil
+}
+
+// provider returns the provider of a name.
+func (c *core) provider(name string) (provider.Provider, error) {
+	if p := c.Providers[name]; p != nil {
+		return p, nil
+	}
+	return nil, &Error{Class: ErrInvalid, Field: "provider", Rule: "is not one of Config.Providers"}
+}

@@ -1,0 +1,69 @@
+package forge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/seed-797f2c2c/forge/internal/authorizedkeys"
+)
+
+// syncKey puts a key into the file of its user, and revokeKey takes it out. Both
+// look at the file first, so that another attempt does no harm.
+func (c *core) syncKey(ctx context.Context, w *work) error { return c.editKeys(ctx, w, true) }
+
+func (c *core) revokeKey(ctx context.Context, w *work) error { return c.editKeys(ctx, w, false) }
+
+func (c *core) editKeys(ctx context.Context, w *work, add bool) error {
+	srv, err := w.server(ctx)
+	if err != nil {
+		return err
+	}
+	var key *Key
+	err = c.Store.View(ctx, func(tx Tx) (err error) {
+		key, err = tx.Keys().Get(w.action.Input.Keys[0])
+		return err
+	})
+	if err != nil {
+		return gone(err)
+	}
+	edit := authorizedkeys.Edit{User: w.action.Input.User}
+	if add {
+		edit.Add = []authorizedkeys.Key{{ID: key.ID, Line: key.Public}}
+	} else {
+		edit.Remove = []string{key.Public}
+	}
+	cmd, err := edit.Command()
+	if err != nil {
+		return err
+	}
+	cmd.Fence = w.fence
+	_, err = c.client(srv).Run(ctx, cmd)
+	return err
+}
+
+// grantChanged keeps the grant in step with the action that it waits for.
+func (c *core) grantChanged(t *txn, a *Action) error {
+	g, err := t.Grants().Get(a.Subject.ID)
+	if errors.Is(err, ErrNotFound) || err == nil && g.Action != a.ID {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	to := g.Status
+	switch a.Status {
+	case ActionFinished:
+		if a.Kind == KindSyncKey {
+			to, g.Synced, g.Revoked = GrantSynced, t.Now(), time.Time{}
+		} else {
+			to, g.Revoked = GrantRevoked, t.Now()
+		}
+	case ActionFailed, ActionCancelled:
+		to, g.Failure = GrantFailed, failureText(a)
+	}
+	if err := moveGrant(t, g, to); err != nil {
+		return err
+	}
+	return t.Grants().Update(g)
+}

@@ -1,0 +1,16 @@
+cd "$FORGE_SITE_PATH"
+
+git fetch origin "$FORGE_SITE_BRANCH"
+git reset --hard "${FORGE_DEPLOY_COMMIT:-FETCH_HEAD}"
+
+if [ -f composer.json ]; then
+    if command -v composer >/dev/null; then
+        "${FORGE_PHP:-php}" "$(command -v composer)" install --no-dev --no-interaction --prefer-dist --optimize-autoloader
+    else
+        echo 'There is a composer.json, but composer is not installed.' >&2
+    fi
+fi
+
+if [ -f artisan ]; then
+    "${FORGE_PHP:-php}" artisan migrate --force
+fi

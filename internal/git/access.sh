@@ -1,0 +1,2 @@
+cd /
+timeout --kill-after=2 45 git ls-remote -- "$url" "refs/heads/$branch"

@@ -68,9 +68,9 @@ func (q *Queue) Enqueue(ctx context.Context, jobs ...queue.Job) error {
 			return errors.New("enqueue: a job needs an ID and a Pool")
 		}
 	}
-	now := time.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	now := time.Now()
 	for _, job := range jobs {
 		if _, known := q.ids[job.ID]; known {
 			continue

@@ -56,11 +56,11 @@ func (p *pool) leave(r *run) {
 // for the job that will be due first. A worker that takes a job wakes the pool
 // for the next one. With no crew free, the first worker to end its job looks.
 func (p *pool) wake() {
-	i := slices.IndexFunc(p.crews, (*crew).free)
-	if i < 0 || p.waiting.empty() {
+	i, first := slices.IndexFunc(p.crews, (*crew).free), p.waiting.first()
+	if i < 0 || first == nil {
 		return
 	}
-	if d := time.Until(p.waiting.first()); d > 0 {
+	if d := time.Until(first.at); d > 0 {
 		p.wakeIn(d)
 		return
 	}
@@ -104,7 +104,8 @@ func (c *crew) next(job *queue.Job) bool {
 	defer p.queue.mu.Unlock()
 	p.queue.forget(job.ID)
 	*job = queue.Job{}
-	if c.run.stop.Err() != nil || p.waiting.empty() || time.Until(p.waiting.first()) > 0 {
+	first := p.waiting.first()
+	if first == nil || time.Until(first.at) > 0 || c.run.stop.Err() != nil {
 		return false
 	}
 	*job = p.waiting.take()

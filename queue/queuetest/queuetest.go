@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-797f2c2c/forge/queue"
@@ -106,13 +107,12 @@ func (f *fixture) run(pools queue.Pools, handle queue.Handler) (stop func()) {
 	ended := make(chan error, 1)
 	go func() { ended <- f.q.Run(ctx, pools, handle) }()
 	stop = sync.OnceFunc(func() {
-		f.Helper()
 		cancel()
 		select {
 		case err := <-ended:
-			require.NoError(f, err, "Run ends without an error")
+			assert.NoError(f, err, "Run ends without an error")
 		case <-time.After(f.opts.DrainTimeout + f.opts.Patience):
-			require.FailNow(f, "Run did not return after its context was done")
+			assert.Fail(f, "Run did not return after its context was done")
 		}
 	})
 	f.Cleanup(stop)

@@ -10,11 +10,15 @@ import (
 	"github.com/seed-797f2c2c/forge/queue"
 )
 
-// hold is a Handler that reports each job and keeps it until release is closed.
+// hold is a Handler that reports each job and keeps it until release is closed,
+// or until the end of a test that failed.
 func hold(started chan<- string, release <-chan struct{}) queue.Handler {
-	return func(_ context.Context, job queue.Job) error {
+	return func(ctx context.Context, job queue.Job) error {
 		started <- job.Pool
-		<-release
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
 		return nil
 	}
 }
@@ -32,18 +36,18 @@ func keepsLimits(f *fixture) {
 	var mu sync.Mutex
 	var running, most int
 	step := make(chan struct{})
-	started := make(chan struct{}, jobs)
-	f.run(queue.Pools{"default": limit}, func(context.Context, queue.Job) error {
+	started := make(chan string, jobs)
+	holding := hold(started, step)
+	f.run(queue.Pools{"default": limit}, func(ctx context.Context, job queue.Job) error {
 		mu.Lock()
 		running++
 		most = max(most, running)
 		mu.Unlock()
-		started <- struct{}{}
-		<-step
+		err := holding(ctx, job)
 		mu.Lock()
 		running--
 		mu.Unlock()
-		return nil
+		return err
 	})
 	f.enqueue(ids("job", jobs)...)
 	for range limit {

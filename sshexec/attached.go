@@ -237,25 +237,30 @@ func (a *attached) finish(ctx context.Context) (*Result, error) {
 	return result, nil
 }
 
-// drain waits for the end of the outputs and reports whether it came.
+// drain waits for the end of the outputs and reports whether it came. The time
+// that the caller's writers take does not count.
 func (a *attached) drain(ctx context.Context) bool {
-	most := time.After(drainMost)
-	quiet := time.NewTimer(drainQuiet)
-	defer quiet.Stop()
+	begun := time.Now()
+	_, before1 := a.stdout.pace()
+	_, before2 := a.stderr.pace()
+	timer := time.NewTimer(drainQuiet)
+	defer timer.Stop()
 	for {
 		select {
 		case <-a.drained:
 			return true
-		case <-quiet.C:
-			left := drainQuiet - min(a.stdout.quiet(), a.stderr.quiet())
-			if left <= 0 {
-				return false
-			}
-			quiet.Reset(left)
-		case <-most:
-			return false
 		case <-ctx.Done():
 			return false
+		case <-timer.C:
 		}
+		quiet1, spent1 := a.stdout.pace()
+		quiet2, spent2 := a.stderr.pace()
+		left := min(
+			drainQuiet-min(quiet1, quiet2, time.Since(begun)),
+			drainMost+spent1-before1+spent2-before2-time.Since(begun))
+		if left <= 0 {
+			return false
+		}
+		timer.Reset(left)
 	}
 }

@@ -125,7 +125,7 @@ func TestRunStops(t *testing.T) {
 		"user":   {Script: "echo $$; sleep 60", User: "daemon"},
 		"deaf":   {Script: "trap '' TERM; echo $$; while :; do sleep 60; done"},
 		"child":  {Script: "env -i setsid sleep 60 & echo $!; wait"},
-		"fenced": {Script: "echo $$; sleep 60", User: "daemon", Fence: sshexec.Fence{Key: "stops-" + strings.ToLower(t.Name()), Epoch: 1}},
+		"fenced": {Script: "echo $$; sleep 60", User: "daemon", Fence: ownFence(t)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -173,4 +173,30 @@ func (f *firstLine) Write(p []byte) (int, error) {
 		f.seen <- string(line)
 	}
 	return len(p), nil
+}
+
+func BenchmarkRunWarm(b *testing.B) {
+	c := startSSHD(b).dial(b)
+	for b.Loop() {
+		_, err := c.Run(b.Context(), sshexec.Command{Script: "true"})
+		require.NoError(b, err)
+	}
+}
+
+func BenchmarkRunFenced(b *testing.B) {
+	c := startSSHD(b).dial(b)
+	fence := ownFence(b)
+	for b.Loop() {
+		_, err := c.Run(b.Context(), sshexec.Command{Script: "true", Fence: fence})
+		require.NoError(b, err)
+	}
+}
+
+func BenchmarkDial(b *testing.B) {
+	server := startSSHD(b)
+	for b.Loop() {
+		c, err := sshexec.Dial(b.Context(), server.target())
+		require.NoError(b, err)
+		_ = c.Close()
+	}
 }

@@ -18,8 +18,9 @@ type sink struct {
 	tail      []byte // at most twice maxTail
 	truncated bool
 	closed    bool
-	err       error     // of the writer
-	last      time.Time // when it last had something
+	err       error         // of the writer
+	last      time.Time     // when it last had something
+	spent     time.Duration // in the writer
 }
 
 // Write never fails, so that a writer that does cannot block the remote.
@@ -38,17 +39,20 @@ func (s *sink) Write(p []byte) (int, error) {
 		s.truncated = s.truncated || len(p) > room
 		s.head = append(s.head, p[:min(len(p), room)]...)
 	} else if s.err == nil {
+		begun := time.Now()
 		_, s.err = s.to.Write(p)
+		s.spent += time.Since(begun)
 	}
 	s.last = time.Now()
 	return len(p), nil
 }
 
-// quiet is how long nothing came. It waits for a writer that is not done.
-func (s *sink) quiet() time.Duration {
+// pace is how long nothing came, and how much time the writer took so far. It
+// waits for a writer that is not done.
+func (s *sink) pace() (quiet, spent time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return time.Since(s.last)
+	return time.Since(s.last), s.spent
 }
 
 // close makes the sink deaf; what it holds is final then.

@@ -1,0 +1,107 @@
+package sshexec_test
+
+import (
+	"crypto/rand"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-797f2c2c/forge/sshexec"
+)
+
+const fenceDir = "/var/lib/forge/fence"
+
+// ownFence is a fence of this test alone, of epoch 1; what it leaves on this
+// machine is removed.
+func ownFence(t testing.TB) sshexec.Fence {
+	key := "test-" + strings.ToLower(rand.Text())
+	t.Cleanup(func() {
+		_ = os.Remove(fenceDir + "/" + key)
+		_ = os.Remove(fenceDir + "/" + key + ".lock")
+		_ = os.Remove(fenceDir) // fails unless empty, as it should
+		_ = os.Remove("/var/lib/forge")
+	})
+	return sshexec.Fence{Key: key, Epoch: 1}
+}
+
+func TestFenceOnOpenSSH(t *testing.T) {
+	t.Parallel()
+	c := startSSHD(t).dial(t)
+	fence := ownFence(t)
+	run := func(epoch int64, user, script string, args ...string) (string, error) {
+		result, err := c.Run(t.Context(), sshexec.Command{
+			Script: script, Args: args, User: user, Fence: sshexec.Fence{Key: fence.Key, Epoch: epoch},
+		})
+		if err != nil {
+			return "", err
+		}
+		return string(result.Stdout), nil
+	}
+	out, err := run(5, "", "id -un; umask")
+	require.NoError(t, err)
+	require.Equal(t, "root\n0022\n", out)
+	out, err = run(5, "daemon", `id -un; echo "$1"`, "it's")
+	require.NoError(t, err)
+	require.Equal(t, "daemon\nit's\n", out)
+	_, err = run(4, "", "exit 3")
+	require.ErrorIs(t, err, sshexec.ErrFenced)
+	_, err = run(6, "", "exit 3")
+	var exit *sshexec.ExitError
+	require.ErrorAs(t, err, &exit)
+	require.Equal(t, 3, exit.ExitCode)
+	_, err = run(5, "", "exit 3")
+	require.ErrorIs(t, err, sshexec.ErrFenced)
+	_, err = run(6, "", "echo fenced >&2; exit 97")
+	require.ErrorAs(t, err, &exit, "a script's own status is no refusal")
+
+	info, err := os.Stat(fenceDir)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+
+	// What a script leaves in the background does not hold the fence.
+	out, err = run(6, "", "sleep 60 >/dev/null 2>&1 & echo $!")
+	require.NoError(t, err)
+	_, err = run(6, "", `kill "$1"`, strings.TrimSpace(out))
+	require.NoError(t, err)
+}
+
+// Of two holders the scripts never overlap, and the older one never comes
+// after the newer one.
+func TestFenceExcludes(t *testing.T) {
+	t.Parallel()
+	c := startSSHD(t).dial(t)
+	fence := ownFence(t)
+	log := t.TempDir() + "/log"
+	var wg sync.WaitGroup
+	for i := range 20 {
+		epoch := int64(i%2 + 1)
+		wg.Go(func() {
+			_, err := c.Run(t.Context(), sshexec.Command{
+				Script: `echo "begin $1" >>"$2"; sleep 0.01; echo "end $1" >>"$2"`,
+				Args:   []string{strconv.FormatInt(epoch, 10), log},
+				Fence:  sshexec.Fence{Key: fence.Key, Epoch: epoch},
+			})
+			if epoch == 1 && err != nil {
+				require.ErrorIs(t, err, sshexec.ErrFenced)
+			} else {
+				require.NoError(t, err)
+			}
+		})
+	}
+	wg.Wait()
+	text, err := os.ReadFile(log)
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	highest := "1"
+	for i := 0; i < len(lines); i += 2 {
+		epoch, ok := strings.CutPrefix(lines[i], "begin ")
+		require.True(t, ok)
+		require.Equal(t, "end "+epoch, lines[i+1])
+		require.GreaterOrEqual(t, epoch, highest)
+		highest = epoch
+	}
+}

@@ -1,0 +1,32 @@
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/.cache/bin:$(PATH)
+
+FUZZTIME ?= 1m
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: ## from nothing to a deployed site on a real machine (root; Debian or Ubuntu)
+	@scripts/setup demo
+	@go run ./examples/quickstart $(ARGS)
+
+test: ## everything: lint, vet, race detector, real machines (root; Debian or Ubuntu)
+	@scripts/setup test
+	@scripts/test
+
+test-matrix: ## the tests on real machines, on Debian 13 too
+	@scripts/setup test
+	@scripts/machines debian-12 debian-13
+
+bench: ## the benchmarks of all packages
+	@scripts/setup test
+	@scripts/bench
+
+fuzz: ## every fuzz target for FUZZTIME (1m)
+	@scripts/fuzz $(FUZZTIME)
+
+lint: ## the linters alone
+	@scripts/setup test
+	@scripts/lint
+
+.PHONY: help demo test test-matrix bench fuzz lint

@@ -62,6 +62,9 @@ func (s *Server) Clone() *Server {
 	c.Labels = maps.Clone(s.Labels)
 	c.HostKeys = slices.Clone(s.HostKeys)
 	c.Stack = s.Stack.clone()
+	c.ControlKey = slices.Clone(s.ControlKey)
+	c.InjectedHostKey = slices.Clone(s.InjectedHostKey)
+	c.DatabasePassword = slices.Clone(s.DatabasePassword)
 	return &c
 }
 

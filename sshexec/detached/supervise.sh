@@ -24,7 +24,7 @@ trap 'woken=1; terminate "$grace"' TERM
 # setsid --wait complains on stderr of a child that ended by a signal, and exits
 # with its number: a shell cannot tell that from an exit with 128 and more.
 # shellcheck disable=SC2016 # for the inner bash
-setsid --fork --wait bash -c 'echo $$ >pgid; exec 2>&1 9>&-; exec "$@"' - \
+setsid --fork --wait bash -c 'echo $$ >pgid; umask 022; exec 2>&1 9>&-; exec "$@"' - \
 	setpriv --reuid="$2" --regid="$3" --init-groups -- env -i HOME="$4" /bin/bash launch "$1" "$5" \
 	<environ >>log 2>signaled &
 child=$!

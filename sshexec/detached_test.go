@@ -1,0 +1,369 @@
+package sshexec_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-797f2c2c/forge/sshexec"
+)
+
+// TestDetached tries runs on a machine with systemd and on one without.
+func TestDetached(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(*testing.T, *box){
+		"outcomes":            testOutcomes,
+		"surroundings":        testSurroundings,
+		"environment":         testEnvironment,
+		"secrets":             testSecrets,
+		"binary output":       testBinaryOutput,
+		"refused starts":      testRefusedStarts,
+		"fence":               testFence,
+		"background child":    testBackgroundChild,
+		"one run":             testOneRun,
+		"interrupted":         testInterrupted,
+		"clean":               testClean,
+		"unknown":             testUnknown,
+		"lost connection":     testLostConnection,
+		"detach":              testDetach,
+		"silent client":       testSilentClient,
+		"failing writer":      testFailingWriter,
+		"limit of the log":    testMaxLog,
+		"truncated log":       testTruncatedLog,
+		"stop a deaf child":   testStopDeaf,
+		"stop what exits":     testStopHonest,
+		"stop before start":   testBar,
+		"stop races start":    testStopRace,
+		"login without root":  testSudo,
+		"killed from outside": testKilled,
+	}
+	for name, systemd := range map[string]bool{"systemd": true, "no systemd": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t)
+			b.systemd = systemd
+			if !systemd {
+				b.sh(t, "mv /run/systemd/system /run/systemd/hidden")
+			}
+			b.sh(t, "useradd --create-home --shell /usr/sbin/nologin site")
+			t.Run("group", func(t *testing.T) { // ends before the box does
+				for name, test := range tests {
+					t.Run(name, func(t *testing.T) {
+						t.Parallel()
+						test(t, b)
+					})
+				}
+			})
+			require.Empty(t, b.sh(t, "ls -d /var/lib/forge/runs/.new.* 2>/dev/null || :"), "half-made runs are left")
+			if systemd {
+				require.Empty(t, b.sh(t, "systemctl list-units --all --no-legend 'forge-run-*'"), "units are left")
+			}
+		})
+	}
+}
+
+// attach runs a script to its end.
+func attach(t *testing.T, c *sshexec.Client, spec sshexec.RunSpec) (sshexec.RunStatus, string) {
+	t.Helper()
+	var log bytes.Buffer
+	status, err := c.Attach(t.Context(), spec, 0, &log)
+	require.NoError(t, err)
+	require.EqualValues(t, log.Len(), status.LogSize)
+	return status, log.String()
+}
+
+// following is a run that is followed in the background.
+type following struct {
+	status sshexec.RunStatus
+	log    bytes.Buffer
+	err    error
+	done   chan struct{}
+}
+
+// follow attaches in the background and waits until the run prints a line.
+func (b *box) follow(t *testing.T, spec sshexec.RunSpec) *following {
+	t.Helper()
+	c := b.dial(t)
+	a := &following{done: make(chan struct{})}
+	first := make(chan struct{})
+	once := sync.OnceFunc(func() { close(first) })
+	go func() {
+		defer close(a.done)
+		defer once()
+		a.status, a.err = c.Attach(t.Context(), spec, 0, writerFunc(func(p []byte) (int, error) {
+			if bytes.IndexByte(p, '\n') >= 0 {
+				defer once()
+			}
+			return a.log.Write(p)
+		}))
+	}()
+	<-first
+	return a
+}
+
+// wait waits for the end of the run.
+func (a *following) wait(t *testing.T) (sshexec.RunStatus, string) {
+	t.Helper()
+	<-a.done
+	require.NoError(t, a.err)
+	return a.status, a.log.String()
+}
+
+func newID() string { return fmt.Sprintf("r-%x", rand.Uint64()) }
+
+func script(format string, args ...any) []byte { return fmt.Appendf(nil, format, args...) }
+
+func exited(code int) sshexec.RunStatus {
+	return sshexec.RunStatus{State: sshexec.RunExited, ExitCode: code}
+}
+
+func signaled(name string) sshexec.RunStatus {
+	return sshexec.RunStatus{State: sshexec.RunSignaled, Signal: name}
+}
+
+func testOutcomes(t *testing.T, b *box) {
+	c := b.dial(t)
+	for text, want := range map[string]sshexec.RunStatus{
+		"true":                          exited(0),
+		"exit 3":                        exited(3),
+		"exit 143":                      exited(143),
+		"bash -c 'kill -KILL $$'":       exited(137),
+		"kill -TERM $$":                 signaled("TERM"),
+		"kill -KILL $$":                 signaled("KILL"),
+		"kill -HUP $$":                  signaled("HUP"),
+		"false; exit 0":                 exited(1),   // -e
+		": $nothing":                    exited(1),   // -u
+		"false | true":                  exited(1),   // pipefail
+		"yes | head -n 1 >/dev/null":    exited(141), // SIGPIPE is not ignored
+		"cat":                           exited(0),   // stdin is empty
+		"#!/bin/sh\nfalse; exit 4":      exited(4),
+		"#!/usr/bin/env bash\n: $x":     exited(0),
+		"kill -KILL $$ # not a shebang": signaled("KILL"),
+	} {
+		id := newID()
+		got, log := attach(t, c, sshexec.RunSpec{ID: id, Script: []byte(text), User: "site"})
+		got.LogSize = 0
+		require.Equal(t, want, got, "%q printed %q", text, log)
+		got, err := c.Status(t.Context(), id)
+		got.LogSize = 0
+		require.NoError(t, err)
+		require.Equal(t, want, got, "%q", text)
+	}
+}
+
+func testSurroundings(t *testing.T, b *box) {
+	c := b.dial(t)
+	id := newID()
+	const text = `
+		id -un; pwd; echo "$HOME $USER $LOGNAME $SHELL $LANG"; echo "$PATH"; umask
+		stat -c '%U %G %a' "$0" "$FORGE_RUN_DIR/key"; cat "$FORGE_RUN_DIR/key" >&2`
+	spec := sshexec.RunSpec{ID: id, Script: []byte(text), User: "site", Files: map[string][]byte{"key": []byte("pem")}}
+	_, log := attach(t, c, spec)
+	require.Equal(t, strings.Join([]string{
+		"site", "/home/site", "/home/site site site /bin/bash C.UTF-8",
+		"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "0022",
+		"root site 640", "site site 400", "pem",
+	}, "\n"), log)
+	require.Equal(t, "claim\nlog\nstatus\n", b.sh(t, "cd /var/lib/forge/runs/%s; rm -f supervisor; ls", id))
+	require.Equal(t, "root 711\nroot 600\n", b.sh(t, "cd /var/lib/forge/runs/%s; stat -c '%%U %%a' . log", id))
+
+	b.sh(t, `mkdir -p '/srv/a "%%h" $b'`)
+	_, log = attach(t, c, sshexec.RunSpec{ID: newID(), Script: []byte("pwd"), Dir: `/srv/a "%h" $b`})
+	require.Equal(t, "/srv/a \"%h\" $b\n", log)
+	_, log = attach(t, c, sshexec.RunSpec{ID: newID(), Script: []byte("pwd"), User: "nobody"})
+	require.Equal(t, "/\n", log, "nobody has no home")
+}
+
+func testSecrets(t *testing.T, b *box) {
+	c := b.dial(t)
+	spec, release := b.held(t)
+	spec.User = "site"
+	spec.Env = map[string]string{"TOKEN": "s3cret"}
+	spec.Files = map[string][]byte{"key": []byte("pem")}
+	run := b.follow(t, spec)
+	for user, files := range map[string]string{
+		"site":   "environ log end .",
+		"nobody": "environ log end . script launch files files/key",
+	} {
+		_, log := attach(t, c, sshexec.RunSpec{ID: newID(), User: user, Script: script(
+			`cd /var/lib/forge/runs/%s; for f in %s; do if [[ -d $f ]]; then ! ls "$f"; else ! cat "$f"; fi; done`, spec.ID, files)})
+		require.Equal(t, len(strings.Fields(files)), strings.Count(log, "Permission denied"), "%s: %s", user, log)
+	}
+	release()
+	run.wait(t)
+	require.Empty(t, b.sh(t, "grep -rlE 's3cret|pem' /var/lib/forge/runs/%s || :", spec.ID))
+}
+
+func testBinaryOutput(t *testing.T, b *box) {
+	data := make([]byte, 3<<20)
+	seed := [32]byte{1}
+	_, _ = rand.NewChaCha8(seed).Read(data)
+	c := b.dial(t)
+	_, log := attach(t, c, sshexec.RunSpec{
+		ID:     newID(),
+		Script: []byte(`cat "$FORGE_RUN_DIR/data"; printf '\0'; sleep 0.1; printf '\0\0'; sleep 0.1; printf '\1'; sleep 0.1; printf '\377'`),
+		Files:  map[string][]byte{"data": data},
+	})
+	require.True(t, string(data)+"\x00\x00\x00\x01\xff" == log, "the log is not what was printed")
+}
+
+func testRefusedStarts(t *testing.T, b *box) {
+	c := b.dial(t)
+	for reason, spec := range map[string]sshexec.RunSpec{
+		"does not exist":  {User: "nosuch"},
+		"/nosuch":         {Dir: "/nosuch"},
+		"no name":         {User: "-x"},
+		"not absolute":    {Dir: "srv"},
+		"holds a NUL":     {Env: map[string]string{"A": "\x00"}},
+		"environment var": {Env: map[string]string{"A=B": ""}},
+		"bash alone":      {Env: map[string]string{"UID": "0"}},
+		"file name":       {Files: map[string][]byte{"../x": nil}},
+		"is longer":       {Env: map[string]string{"A": strings.Repeat("x", 128<<10)}},
+	} {
+		spec.ID, spec.Script = newID(), []byte("echo ran")
+		_, err := c.Attach(t.Context(), spec, 0, io.Discard)
+		var start *sshexec.StartError
+		require.ErrorAs(t, err, &start, reason)
+		require.Contains(t, start.Error(), reason)
+		_, log := attach(t, c, sshexec.RunSpec{ID: spec.ID, Script: []byte("echo ran")})
+		require.Equal(t, "ran\n", log, "the ID is still free")
+	}
+}
+
+func testFence(t *testing.T, b *box) {
+	c := b.dial(t)
+	key, id := newID(), newID()
+	spec := func(id string, epoch int64) sshexec.RunSpec {
+		return sshexec.RunSpec{ID: id, Script: []byte("echo ran"), Fence: sshexec.Fence{Key: key, Epoch: epoch}}
+	}
+	_, log := attach(t, c, spec(id, 5))
+	require.Equal(t, "ran\n", log)
+	_, log = attach(t, c, spec(id, 4))
+	require.Equal(t, "ran\n", log, "to follow needs no lease")
+	late := newID()
+	_, err := c.Attach(t.Context(), spec(late, 4), 0, io.Discard)
+	require.ErrorIs(t, err, sshexec.ErrFenced)
+	status, err := c.Status(t.Context(), late)
+	require.NoError(t, err)
+	require.Equal(t, sshexec.RunUnknown, status.State)
+	_, err = c.Run(t.Context(), sshexec.Command{Script: "true", Fence: sshexec.Fence{Key: key, Epoch: 4}})
+	require.ErrorIs(t, err, sshexec.ErrFenced, "runs and commands share the fence")
+
+	held, release := b.held(t)
+	held.Fence = sshexec.Fence{Key: key, Epoch: 5}
+	run := b.follow(t, held)
+	_, err = c.Run(t.Context(), sshexec.Command{Script: "true", Fence: sshexec.Fence{Key: key, Epoch: 5}})
+	require.NoError(t, err, "a run that is followed does not hold the fence")
+	release()
+	run.wait(t)
+}
+
+func testBackgroundChild(t *testing.T, b *box) {
+	c := b.dial(t)
+	status, log := attach(t, c, sshexec.RunSpec{ID: newID(), Script: []byte("sleep 1000 & echo $!")})
+	require.Equal(t, sshexec.RunExited, status.State)
+	require.Equal(t, "gone\n", b.sh(t, "[[ -e /proc/%s/exe ]] || echo gone", strings.TrimSpace(log)))
+}
+
+func testUnknown(t *testing.T, b *box) {
+	c := b.dial(t)
+	id := newID()
+	for _, ask := range []func() (sshexec.RunStatus, error){
+		func() (sshexec.RunStatus, error) { return c.Status(t.Context(), id) },
+		func() (sshexec.RunStatus, error) { return c.Follow(t.Context(), id, 0, io.Discard) },
+	} {
+		status, err := ask()
+		require.NoError(t, err)
+		require.Equal(t, sshexec.RunStatus{State: sshexec.RunUnknown}, status)
+	}
+	require.NoError(t, c.Clean(t.Context(), id))
+	_, err := c.Status(t.Context(), "../x")
+	require.Error(t, err)
+}
+
+func testClean(t *testing.T, b *box) {
+	c := b.dial(t)
+	spec := sshexec.RunSpec{ID: newID(), Script: []byte("echo ran; exit 2")}
+	attach(t, c, spec)
+	for range 2 {
+		require.NoError(t, c.Clean(t.Context(), spec.ID))
+		require.Equal(t, "claim\nstatus\n", b.sh(t, "ls /var/lib/forge/runs/%s", spec.ID))
+	}
+	status, log := attach(t, c, spec)
+	require.Equal(t, exited(2), status)
+	require.Empty(t, log)
+
+	held, release := b.held(t)
+	run := b.follow(t, held)
+	require.ErrorContains(t, c.Clean(t.Context(), held.ID), "still running")
+	release()
+	_, log = run.wait(t)
+	require.Equal(t, "held\n", log)
+}
+
+func testFailingWriter(t *testing.T, b *box) {
+	c := b.dial(t)
+	full := errors.New("full")
+	id := newID()
+	_, err := c.Attach(t.Context(), sshexec.RunSpec{ID: id, Script: []byte("echo line; sleep 1000")}, 0, writerFunc(func([]byte) (int, error) {
+		return 0, full
+	}))
+	require.ErrorIs(t, err, full)
+	_, err = c.Stop(t.Context(), id)
+	require.NoError(t, err)
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func testMaxLog(t *testing.T, b *box) {
+	c := b.dial(t)
+	spec := sshexec.RunSpec{ID: newID(), Script: []byte("seq 100000; sleep 0.2; seq 5; exit 7"), MaxLog: 1000}
+	var log bytes.Buffer
+	status, err := c.Attach(t.Context(), spec, 0, &log)
+	require.NoError(t, err)
+	require.Equal(t, sshexec.RunStatus{State: sshexec.RunExited, ExitCode: 7, LogSize: 588905}, status)
+	require.Len(t, log.String(), 1000)
+	_, err = c.Attach(t.Context(), spec, 400, &log)
+	require.NoError(t, err)
+	require.Equal(t, log.String()[400:1000], log.String()[1000:], "the limit counts from the beginning of the log")
+}
+
+func testTruncatedLog(t *testing.T, b *box) {
+	c := b.dial(t)
+	for _, truncate := range []string{
+		": >/proc/self/fd/1; echo x",
+		"truncate -s 1 /proc/self/fd/1; sleep 1000",
+	} {
+		spec, release := b.held(t)
+		spec.Script = append(spec.Script, "; "+truncate...)
+		run := b.follow(t, spec)
+		release()
+		<-run.done
+		require.ErrorIs(t, run.err, sshexec.ErrShrunk)
+		_, err := c.Stop(t.Context(), spec.ID)
+		require.NoError(t, err)
+		status, err := c.Attach(t.Context(), spec, 4000, io.Discard)
+		require.ErrorIs(t, err, sshexec.ErrShrunk)
+		require.True(t, status.Ended(), "the outcome is known none the less")
+	}
+	// A log that was blown up costs no more than the limit.
+	var n count
+	spec := sshexec.RunSpec{ID: newID(), Script: []byte("truncate -s 100G /proc/self/fd/1"), MaxLog: 1 << 20}
+	status, err := c.Attach(t.Context(), spec, 0, &n)
+	require.NoError(t, err)
+	require.EqualValues(t, 1<<20, n)
+	require.EqualValues(t, 100<<30, status.LogSize)
+}
+
+type count int64
+
+func (c *count) Write(p []byte) (int, error) { *c += count(len(p)); return len(p), nil }

@@ -1,4 +1,4 @@
-id=$1 user=$2 home=$3 web=$4 state=$5 hosts=$6
+id=$1 user=$2 home=$3 web=$4 state=$5 hosts=$6 logs=${14}
 vhost_file=$7 vhost=$8
 pool_file=$9 pool=${10} socket=${11} fpm=${12} fpm_service=${13} # empty without PHP
 
@@ -86,6 +86,10 @@ if [[ $fresh_pool ]]; then
 fi
 if [[ $fresh_vhost ]]; then
 	record "vhost $vhost_file"
+	# nginx itself would let everyone read them.
+	for log in "$logs".access.log "$logs".error.log; do
+		[[ -e $log ]] || install -m 0640 -o www-data -g adm -- /dev/null "$log"
+	done
 	replace "$vhost_file" "$vhost"
 	test_nginx || die 84 'nginx refuses the configuration of the site; it was put back'
 fi

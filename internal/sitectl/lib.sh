@@ -87,24 +87,20 @@ eventually() {
 	done
 }
 
-# nginx takes a configuration up after the reload has returned, and only says
-# in its log that it did not: new workers are the sign that it did.
+# nginx takes a configuration up after the reload has returned, and only its
+# log says when it does not. It did when the old workers take no new requests.
 reload_nginx() {
 	local master old
 	master=$(systemctl show --property=MainPID --value nginx)
 	((master)) || return 1
-	old=$(workers)
-	systemctl reload nginx && eventually 1000 renewed
+	old=$(cat "/proc/$master/task/$master/children")
+	systemctl reload nginx && eventually 1000 retired
 }
 
-workers() {
-	cat "/proc/$master/task/$master/children"
-}
-
-renewed() {
-	local pid
-	for pid in $(workers); do
-		[[ " $old " == *" $pid "* ]] || return 0
+retired() {
+	local pid title
+	for pid in $old; do
+		title=$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") || continue
+		[[ -z $title || $title == *'shutting down'* ]] || return 1
 	done
-	return 1
 }

@@ -1,6 +1,7 @@
 package sitectl_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,29 +12,81 @@ import (
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
-func must(t testing.TB, cmd sshexec.Command, err error) sshexec.Command {
+// The tests on the machine run one after the other, as the commands on a
+// server do.
+
+func phpSite(name string) sitectl.Site {
+	return sitectl.Site{
+		ID: name + "-0190", User: name, Directory: name + ".example.com", WebDirectory: "/public",
+		Kind: nginx.PHP, PHPVersion: "8.2",
+		Names: []string{name + ".example.com", "www." + name + ".example.com"},
+	}
+}
+
+func staticSite(name string) sitectl.Site {
+	s := phpSite(name)
+	s.Kind, s.PHPVersion, s.WebDirectory = nginx.Static, "", ""
+	return s
+}
+
+func createCommand(t testing.TB, s sitectl.Site) sshexec.Command {
 	t.Helper()
+	cmd, err := sitectl.Create(s)
 	require.NoError(t, err)
 	return cmd
 }
 
-func TestTry(t *testing.T) {
-	srv := servertest.Start(t)
-	s := sitectl.Site{ID: "try", User: "try", Directory: "try.example.com", WebDirectory: "/public", Kind: nginx.PHP, PHPVersion: "8.2", Names: []string{"try.example.com"}}
-	for range 2 {
-		cmd, err := sitectl.Create(s)
-		require.NoError(t, err)
-		r, err := srv.Client.Run(t.Context(), cmd)
-		require.NoError(t, err)
-		t.Logf("%v %s %s", r.Duration, r.Stdout, r.Stderr)
-	}
-	t.Log(srv.Bash(t, `ls -la /home/ /home/try /run/php /etc/forge/sites/try; cat /etc/forge/sites/try/made; curl -sS -i -H 'Host: try.example.com' http://127.0.0.1/x`))
-	for range 2 {
-		cmd, err := sitectl.Delete(s)
-		require.NoError(t, err)
-		r, err := srv.Client.Run(t.Context(), cmd)
-		require.NoError(t, err)
-		t.Logf("%v %s %s", r.Duration, r.Stdout, r.Stderr)
-	}
-	t.Log(srv.Bash(t, `ls -la /home/ /run/php /etc/forge/sites; grep try /etc/passwd /etc/group /etc/sub?id || true; find / -xdev -name '*try*' -newer /etc/nginx/conf.d/forge.conf -not -path '/proc/*'`))
+func deleteCommand(t testing.TB, s sitectl.Site) sshexec.Command {
+	t.Helper()
+	cmd, err := sitectl.Delete(s)
+	require.NoError(t, err)
+	return cmd
+}
+
+// create makes the site, and removes it when the test ends.
+func create(t testing.TB, srv *servertest.Server, s sitectl.Site) {
+	t.Helper()
+	_, err := srv.Run(t, createCommand(t, s))
+	require.NoError(t, err)
+	t.Cleanup(func() { remove(t, srv, s) })
+}
+
+func remove(t testing.TB, srv *servertest.Server, s sitectl.Site) {
+	t.Helper()
+	_, err := srv.Run(t, deleteCommand(t, s))
+	require.NoError(t, err)
+}
+
+// put writes a file as the site's user.
+func put(t testing.TB, srv *servertest.Server, s sitectl.Site, path, content string) {
+	t.Helper()
+	srv.BashAs(t, s.User, `mkdir -p -- "${1%/*}"; printf '%s' "$2" >"$1"`, path, content)
+}
+
+type response struct {
+	status string
+	header string
+	body   string
+}
+
+// get fetches a path of a site, as it stands: curl changes nothing in it.
+func get(t testing.TB, srv *servertest.Server, host, path string) response {
+	t.Helper()
+	out := srv.Bash(t, `curl -sS -i --path-as-is --max-time 20 -H "Host: $1" "http://127.0.0.1$2" | tr -d '\r'`, host, path)
+	header, body, _ := strings.Cut(out, "\n\n")
+	first, header, _ := strings.Cut(header, "\n")
+	return response{status: strings.Fields(first)[1], header: header + "\n", body: body}
+}
+
+// changes runs do and lists the files on the server that it made, changed or
+// removed, but for what runs anyway.
+func changes(t testing.TB, srv *servertest.Server, do func()) string {
+	t.Helper()
+	const list = `find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run/systemd -o -path /run/forge \
+		-o -path /var/log/journal -o -path /var/lib/forge -o -path /run/sshd -o -path /run/log -o -path /run/user -o -path /var/log/php8.2-fpm.log \) -prune \
+		-o ! -type d -printf '%p %i %s %m %U:%G %T@\n' | sort >"$1"`
+	srv.Bash(t, list, "/dev/shm/before")
+	do()
+	srv.Bash(t, list, "/dev/shm/after")
+	return srv.Bash(t, `diff /dev/shm/before /dev/shm/after | grep '^[<>]' | cut -d' ' -f1,2 || true; rm /dev/shm/before /dev/shm/after`)
 }

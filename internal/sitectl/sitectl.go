@@ -36,7 +36,7 @@ func Create(s Site) (sshexec.Command, error) {
 	p := s.Paths()
 	return sshexec.Command{Script: lib + create, Args: []string{
 		s.ID, s.User, p.Home, p.Web, p.State, line(hosts),
-		p.Vhost, line(vhost), p.Pool, line(pool), p.Socket, p.FPM, p.FPMService,
+		p.Vhost, line(vhost), p.Pool, line(pool), p.Socket, p.FPM, p.FPMService, p.Logs,
 	}}, nil
 }
 

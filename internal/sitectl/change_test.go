@@ -1,0 +1,181 @@
+package sitectl_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-797f2c2c/forge/internal/servertest"
+	"github.com/seed-797f2c2c/forge/internal/sitectl"
+	"github.com/seed-797f2c2c/forge/sshexec"
+)
+
+// The places of vhost and pool among the arguments of create.sh.
+const (
+	vhostArg = 7
+	poolArg  = 9
+)
+
+func TestCreateAgainChangesNothing(t *testing.T) {
+	srv := servertest.Start(t)
+	s := phpSite("twice")
+	create(t, srv, s)
+	require.Empty(t, changes(t, srv, func() {
+		out, err := srv.Run(t, createCommand(t, s))
+		require.NoError(t, err)
+		require.Empty(t, out)
+	}))
+}
+
+func TestDeleteTakesAwayWhatCreateMade(t *testing.T) {
+	srv := servertest.Start(t)
+	s := phpSite("gone")
+	other := staticSite("stays")
+	create(t, srv, other)
+	put(t, srv, other, other.Paths().Web+"/index.html", "stays")
+
+	left := changes(t, srv, func() {
+		create(t, srv, s)
+		put(t, srv, s, s.Paths().Web+"/index.php", probe)
+		require.Equal(t, "200", get(t, srv, s.Names[0], "/").status)
+		key, err := sitectl.DeployKey(s)
+		require.NoError(t, err)
+		_, err = srv.Run(t, key)
+		require.NoError(t, err)
+		// Processes that do not want to end, and files elsewhere.
+		srv.BashAs(t, s.User, `cd; echo x >/tmp/gone-file; mkdir /var/tmp/gone-dir; echo x >/var/tmp/gone-dir/x
+			cat >spawn <<'END'
+			trap '' TERM HUP INT
+			while :; do (sleep 0.02; exec bash spawn) & sleep 0.05; wait; done
+END
+			for _ in 1 2 3; do setsid bash spawn >/dev/null 2>&1 </dev/null & done`)
+		out, err := srv.Run(t, deleteCommand(t, s))
+		require.NoError(t, err)
+		require.Equal(t, "removed the virtual host\nremoved the FPM pool\nremoved /home/gone\nremoved the user gone\n", out)
+	})
+	require.NotContains(t, left, "gone")
+	for _, path := range []string{"/home", "/etc/nginx", "/etc/php", "/etc/forge", "/etc/ssh", "/run/php/forge", "/tmp", "/var/tmp"} {
+		require.NotContains(t, left, " "+path, left)
+	}
+	t.Log(left)
+	require.Empty(t, srv.Bash(t, `grep -r gone /etc/passwd /etc/group /etc/shadow /etc/gshadow /etc/subuid /etc/subgid || true`))
+	require.Equal(t, "stays", get(t, srv, other.Names[0], "/").body)
+
+	out, err := srv.Run(t, deleteCommand(t, s))
+	require.NoError(t, err)
+	require.Empty(t, out)
+}
+
+// One site's mistake touches no other, whatever is wrong with it.
+func TestRejectedConfigurationIsPutBack(t *testing.T) {
+	srv := servertest.Start(t)
+	neighbour, s := phpSite("neighbour"), phpSite("mistake")
+	create(t, srv, neighbour)
+	put(t, srv, neighbour, neighbour.Paths().Web+"/index.php", `<?php echo "fine";`)
+	serves := func() {
+		t.Helper()
+		require.Equal(t, "fine", get(t, srv, neighbour.Names[0], "/").body)
+		srv.Bash(t, `nginx -t -q; php-fpm8.2 -t 2>/dev/null; ! ls /etc/nginx/forge.d/*.undo /etc/php/8.2/fpm/pool.d/*.undo 2>/dev/null`)
+	}
+	run := func(cmd sshexec.Command) error {
+		_, err := srv.Run(t, cmd)
+		return sitectl.Explain(err)
+	}
+	t.Cleanup(func() { remove(t, srv, s) })
+
+	for _, arg := range []int{vhostArg, poolArg} {
+		broken := createCommand(t, s)
+		broken.Args[arg] += "\nno_such_directive on;"
+		err := run(broken)
+		require.ErrorIs(t, err, sitectl.ErrRejected)
+		require.ErrorContains(t, err, "it was put back")
+		srv.Bash(t, `! test -e "$1" && ! test -e "$2"`, s.Paths().Vhost, s.Paths().Pool)
+		serves()
+	}
+
+	require.NoError(t, run(createCommand(t, s)))
+	put(t, srv, s, s.Paths().Web+"/index.php", `<?php echo "was here before";`)
+	for _, arg := range []int{vhostArg, poolArg} {
+		broken := createCommand(t, s)
+		broken.Args[arg] += "\nno_such_directive on;"
+		require.Empty(t, changes(t, srv, func() { require.ErrorIs(t, run(broken), sitectl.ErrRejected) }))
+		require.Equal(t, "was here before", get(t, srv, s.Names[0], "/").body)
+		serves()
+	}
+}
+
+func TestConfigurationThatWasBrokenBefore(t *testing.T) {
+	srv := servertest.Start(t)
+	made, s := phpSite("made"), phpSite("unmade")
+	create(t, srv, made)
+	for _, file := range []string{"/etc/nginx/conf.d/zz-broken.conf", "/etc/php/8.2/fpm/pool.d/zz-broken.conf"} {
+		srv.Bash(t, `echo '[broken nonsense' >"$1"`, file)
+		require.Empty(t, changes(t, srv, func() {
+			_, err := srv.Run(t, createCommand(t, s))
+			require.ErrorIs(t, sitectl.Explain(err), sitectl.ErrBrokenBefore)
+			require.ErrorContains(t, err, "was broken before")
+		}))
+		srv.Bash(t, `rm "$1"`, file)
+	}
+	srv.Bash(t, `echo nonsense >/etc/nginx/conf.d/zz-broken.conf`)
+	require.Empty(t, changes(t, srv, func() {
+		_, err := srv.Run(t, deleteCommand(t, made))
+		require.ErrorIs(t, sitectl.Explain(err), sitectl.ErrBrokenBefore)
+	}))
+	srv.Bash(t, `rm /etc/nginx/conf.d/zz-broken.conf`)
+}
+
+// A run that was killed between swap and test leaves its mark, by which the next
+// one puts back what was.
+func TestCreateAfterAKilledOne(t *testing.T) {
+	srv := servertest.Start(t)
+	s := phpSite("resumed")
+	create(t, srv, s)
+	srv.Bash(t, `ln "$1" "$1.undo"; echo nonsense >"$1.new"; mv "$1.new" "$1"; echo nonsense >/etc/nginx/forge.d/x.conf; : >/etc/nginx/forge.d/x.conf.undo`, s.Paths().Vhost)
+	out, err := srv.Run(t, createCommand(t, s))
+	require.NoError(t, err)
+	require.Empty(t, out)
+	require.Equal(t, "resumed-0190.conf\n", srv.Bash(t, `ls /etc/nginx/forge.d; nginx -t -q`))
+}
+
+func TestUserOfOthersIsRefused(t *testing.T) {
+	srv := servertest.Start(t)
+	srv.Bash(t, `useradd -m somebody; mkdir /home/somewhat`)
+	t.Cleanup(func() { srv.Bash(t, `userdel -r somebody 2>/dev/null; rmdir /home/somewhat`) })
+	for _, name := range []string{"somebody", "somewhat", "daemon"} {
+		s := staticSite(name)
+		require.Empty(t, changes(t, srv, func() {
+			_, err := srv.Run(t, createCommand(t, s))
+			require.ErrorIs(t, sitectl.Explain(err), sitectl.ErrTaken, name)
+			remove(t, srv, s)
+		}))
+	}
+	first, second := staticSite("shared"), staticSite("shared")
+	second.ID, second.Names = "second", []string{"second.example.com"}
+	create(t, srv, first)
+	_, err := srv.Run(t, createCommand(t, second))
+	require.ErrorIs(t, sitectl.Explain(err), sitectl.ErrTaken)
+}
+
+func TestMissingStack(t *testing.T) {
+	srv := servertest.Start(t)
+	s := phpSite("early")
+	s.PHPVersion = "7.9"
+	require.Empty(t, changes(t, srv, func() {
+		_, err := srv.Run(t, createCommand(t, s))
+		require.ErrorIs(t, sitectl.Explain(err), sitectl.ErrNotInstalled)
+	}))
+}
+
+func BenchmarkCreateAndDelete(b *testing.B) {
+	srv := servertest.Start(b)
+	s := phpSite("bench")
+	for b.Loop() {
+		result, err := srv.Client.Run(b.Context(), createCommand(b, s))
+		require.NoError(b, err)
+		b.ReportMetric(float64(result.Duration.Milliseconds()), "create-ms")
+		result, err = srv.Client.Run(b.Context(), deleteCommand(b, s))
+		require.NoError(b, err)
+		b.ReportMetric(float64(result.Duration.Milliseconds()), "delete-ms")
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/store/internal/chunk"
 )
 
 const (
@@ -20,16 +21,16 @@ const (
 )
 
 // actionLog holds the lines of one action. It never changes: append makes
-// another. The arrays below are shared with it, but for what is beyond its end.
+// another. They share the arrays below, but for what is beyond the end of each.
 type actionLog struct {
-	chunks []chunk
+	chunks []sealedLines
 	tail   []forge.Line // the newest lines
 	size   int          // memory that the tail takes
 	next   int64        // the number after the last line
 }
 
-// chunk is a row of compressed lines.
-type chunk struct {
+// sealedLines are compressed.
+type sealedLines struct {
 	first int64
 	data  []byte
 }
@@ -37,19 +38,23 @@ type chunk struct {
 // append returns the log with more lines, numbered from a number on.
 func (l *actionLog) append(from int64, lines []forge.Line) (*actionLog, error) {
 	longer := *l
-	for _, line := range lines {
-		line.Number = from
-		line.Text = strings.Clone(line.Text) // it may be a small part of a large buffer
-		from++
+	owned := len(l.tail)
+	for i, line := range lines {
+		line.Number = from + int64(i)
 		longer.tail = append(longer.tail, line)
 		longer.size += lineSize + len(line.Text)
 		if longer.size >= tailSize {
 			if err := longer.seal(); err != nil {
 				return nil, err
 			}
+			owned = 0
 		}
-		longer.next = from
 	}
+	for i := range longer.tail[owned:] {
+		line := &longer.tail[owned+i]
+		line.Text = strings.Clone(line.Text) // it may be a small part of a large buffer
+	}
+	longer.next = from + int64(len(lines))
 	return &longer, nil
 }
 
@@ -63,11 +68,11 @@ func (l *actionLog) sealed() (*actionLog, error) {
 }
 
 func (l *actionLog) seal() error {
-	data, err := encode(l.tail)
+	data, err := chunk.Encode(l.tail)
 	if err != nil {
 		return err
 	}
-	l.chunks = append(l.chunks, chunk{l.tail[0].Number, data})
+	l.chunks = append(l.chunks, sealedLines{l.tail[0].Number, data})
 	l.tail, l.size = nil, 0
 	return nil
 }
@@ -79,7 +84,7 @@ func (l *actionLog) piece(from int64) ([]forge.Line, error) {
 	if len(l.chunks) > 0 && (len(lines) == 0 || from < lines[0].Number) {
 		i := sort.Search(len(l.chunks), func(i int) bool { return l.chunks[i].first > from })
 		var err error
-		if lines, err = decode(l.chunks[max(0, i-1)]); err != nil {
+		if lines, err = chunk.Decode(l.chunks[max(0, i-1)].data); err != nil {
 			return nil, err
 		}
 	}

@@ -3,9 +3,13 @@ package forge
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
+	"github.com/seed-797f2c2c/forge/internal/deployscript"
 	"github.com/seed-797f2c2c/forge/internal/git"
+	"github.com/seed-797f2c2c/forge/internal/nginx"
+	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
 // deploy notes which commit will be deployed and runs the site's deploy script
@@ -46,6 +50,30 @@ func (c *core) deploy(ctx context.Context, w *work) error {
 	return w.detached(ctx, srv, spec, nil)
 }
 
+// deployRun is the run of a deployment: the site's script, or the default one of
+// its kind, as the site's user.
+func (s *Site) deployRun(d *Deployment) (sshexec.RunSpec, error) {
+	values := deployscript.Values{
+		Path: s.onServer().Paths().Site, Branch: d.Branch, Domain: s.Domain, Commit: d.CommitHash,
+	}
+	if s.PHPVersion != "" {
+		values.PHP = s.onServer().Paths().PHP
+	}
+	source := s.DeployScript
+	if source == "" {
+		source = deployscript.Default(nginx.Kind(s.Kind))
+	}
+	script, err := deployscript.Render(source, values)
+	if err != nil {
+		return sshexec.RunSpec{}, err
+	}
+	env := values.Env()
+	if s.Repository != "" {
+		maps.Copy(env, s.repo(d.Branch).Env())
+	}
+	return sshexec.RunSpec{Script: script, User: s.User, Dir: values.Path, Env: env}, nil
+}
+
 // noteCommit fetches what is to be deployed and notes which commit that is.
 func (c *core) noteCommit(ctx context.Context, w *work, srv *Server, site *Site, d *Deployment) error {
 	cmd, err := site.repo(d.Branch).Fetch(d.Commit)
@@ -61,10 +89,11 @@ func (c *core) noteCommit(ctx context.Context, w *work, srv *Server, site *Site,
 	if err != nil {
 		return err
 	}
+	d.CommitHash = commit.Hash
 	return w.update(ctx, func(t *txn, _ *Action) error {
 		d, err := t.Deployments().Get(d.ID)
 		if err != nil {
-			return err
+			return gone(err)
 		}
 		d.CommitHash, d.CommitMessage, d.CommitAuthor = commit.Hash, commit.Subject, commit.Author
 		return t.Deployments().Update(d)

@@ -18,7 +18,11 @@ func (c *core) install(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
-	script, err := stack.Build(srv.stackConfig())
+	p, err := c.provider(srv.Provider)
+	if err != nil {
+		return err
+	}
+	script, err := stack.Build(srv.stackConfig(p.Properties().Existing))
 	if err != nil {
 		return err
 	}

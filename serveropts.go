@@ -2,6 +2,7 @@ package forge
 
 import (
 	"errors"
+	"maps"
 
 	"github.com/seed-797f2c2c/forge/internal/stack"
 	"github.com/seed-797f2c2c/forge/internal/validate"
@@ -80,13 +81,22 @@ func (c *core) newServer(owner string, o ServerOpts) (*Server, provider.Provider
 	case !existing && srv.Address != "":
 		return nil, nil, invalid("address", "must be empty, as the provider %q makes the machine", o.Provider)
 	}
+	if err := srv.stackConfig(existing).Validate(); err != nil {
+		return nil, nil, asInvalid(err)
+	}
 	srv.ID, srv.Owner = newID(), owner
 	return srv, p, nil
 }
 
 // stackConfig is the stack as its scripts want it.
-func (s *Server) stackConfig() stack.Config {
-	return stack.Config{}
+func (s *Server) stackConfig(existing bool) stack.Config {
+	return stack.Config{
+		OS: s.Image, Source: stack.Source(s.Stack.Source),
+		PHP: s.Stack.PHP, Database: string(s.Stack.Database), DatabaseVersion: s.Stack.DatabaseVersion,
+		Redis: s.Stack.Redis, Composer: s.Stack.Composer, Supervisor: s.Stack.Supervisor, Node: s.Stack.Node,
+		SwapMB: s.Stack.SwapMB, UnattendedUpgrades: s.Stack.UnattendedUpgrades, Timezone: s.Stack.Timezone,
+		SSHPort: s.Port, ControlKey: s.PublicKey, LoginUser: s.User, KeepKeys: existing,
+	}
 }
 
 // values collects the first error of many values.
@@ -105,5 +115,29 @@ func asInvalid(err error) error {
 	if errors.As(err, &broken) {
 		return &Error{Class: ErrInvalid, Field: broken.Field, Rule: broken.Rule}
 	}
+	var offer *stack.FieldError
+	if errors.As(err, &offer) {
+		return &Error{Class: ErrInvalid, Field: offer.Field, Rule: offer.Rule}
+	}
 	return err
+}
+
+func (v *values) fail(field, rule string, args ...any) {
+	v.text("", invalid(field, rule, args...))
+}
+
+// optional checks a value that may be empty.
+func (v *values) optional(field, value string, check func(field, value string) (string, error)) string {
+	if value == "" {
+		return ""
+	}
+	return v.text(check(field, value))
+}
+
+func (v *values) labels(labels map[string]string) map[string]string {
+	for key, value := range labels {
+		v.text(validate.LabelKey("labels", key))
+		v.text(validate.LabelValue("labels", value))
+	}
+	return maps.Clone(labels)
 }

@@ -3,7 +3,6 @@ package forge
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"iter"
 
 	"github.com/seed-797f2c2c/forge/provider"

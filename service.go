@@ -10,7 +10,7 @@ import (
 
 // Services are the systemd units that the stack of a server installed, as
 // RestartService takes them.
-func (s *Server) Services() []string { return stack.Services(s.stackConfig()) }
+func (s *Server) Services() []string { return stack.Services(s.stackConfig(false)) }
 
 // RestartService restarts one of the server's services.
 func (s *Servers) RestartService(ctx context.Context, id, service string) (action *Action, err error) {

@@ -27,19 +27,19 @@ func (c *core) editKeys(ctx context.Context, w *work, add bool) error {
 	if err != nil {
 		return gone(err)
 	}
-	edit := authorizedkeys.Edit{User: w.action.Input.User}
+	change := authorizedkeys.Change{User: w.action.Input.User}
 	if add {
-		edit.Add = []authorizedkeys.Key{{ID: key.ID, Line: key.Public}}
+		change.Add = []authorizedkeys.Key{{ID: key.ID, Line: key.Public}}
 	} else {
-		edit.Remove = []string{key.Public}
+		change.Remove = []string{key.Public}
 	}
-	cmd, err := edit.Command()
+	cmd, err := change.Command()
 	if err != nil {
 		return err
 	}
 	cmd.Fence = w.fence
 	_, err = c.client(srv).Run(ctx, cmd)
-	return err
+	return authorizedkeys.Explain(err)
 }
 
 // grantChanged keeps the grant in step with the action that it waits for.

@@ -1,0 +1,98 @@
+package sshexec_test
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-797f2c2c/forge/sshexec"
+)
+
+func TestDetachedDiskFull(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	c := b.dial(t)
+	b.sh(t, "mkdir -p /var/lib/forge/runs; mount -t tmpfs -o size=1M,mode=711 runs /var/lib/forge/runs")
+	for _, systemd := range []bool{true, false} {
+		if !systemd {
+			b.sh(t, "mv /run/systemd/system /run/systemd/hidden")
+		}
+		spec := sshexec.RunSpec{ID: newID(), Script: []byte("echo ran")}
+		b.sh(t, "! head -c 2M /dev/zero >/var/lib/forge/runs/fill")
+		var start *sshexec.StartError
+		_, err := c.Attach(t.Context(), spec, 0, io.Discard)
+		require.ErrorAs(t, err, &start)
+		require.Contains(t, start.Reason, "No space left on device")
+		require.Equal(t, "fill\n", b.sh(t, "ls -A /var/lib/forge/runs"), "half a run is left")
+		b.sh(t, "rm /var/lib/forge/runs/fill")
+		_, log := attach(t, c, spec)
+		require.Equal(t, "ran\n", log)
+
+		spec = sshexec.RunSpec{ID: newID(), Script: []byte("head -c 2M /dev/zero >/var/lib/forge/runs/fill || exit 3")}
+		status, err := c.Attach(t.Context(), spec, 0, io.Discard)
+		require.NoError(t, err)
+		require.Equal(t, exited(3), status, "a run that fills the disk ends as any other")
+		b.sh(t, "rm -r /var/lib/forge/runs/*")
+	}
+}
+
+func TestDetachedReboot(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	spec := sshexec.RunSpec{ID: newID(), Script: []byte("echo ran; sleep 1000"), Files: map[string][]byte{"key": nil}}
+	run := b.follow(t, spec)
+	b.sh(t, "sync; systemd-run --quiet --on-active=1ms systemctl reboot --force --force")
+	<-run.done
+	require.ErrorIs(t, run.err, sshexec.ErrUnknown)
+	var c *sshexec.Client
+	require.Eventually(t, func() (up bool) {
+		var err error
+		c, err = sshexec.Dial(t.Context(), b.target)
+		return err == nil
+	}, 30*time.Second, 500*time.Millisecond)
+	t.Cleanup(func() { _ = c.Close() })
+	status, log := attach(t, c, spec)
+	require.Equal(t, sshexec.RunStatus{State: sshexec.RunInterrupted, LogSize: 4}, status)
+	require.Equal(t, "ran\n", log)
+	require.Equal(t, "claim\nlog\n", b.sh(t, "ls /var/lib/forge/runs/%s", spec.ID), "its secrets are gone")
+}
+
+func BenchmarkAttach(b *testing.B) {
+	box := newBox(b)
+	c := box.dial(b)
+	b.Run("start to end", func(b *testing.B) {
+		for b.Loop() {
+			_, err := c.Attach(b.Context(), sshexec.RunSpec{ID: newID(), Script: []byte(":")}, 0, io.Discard)
+			require.NoError(b, err)
+		}
+	})
+	ended := sshexec.RunSpec{ID: newID(), Script: []byte(":")}
+	b.Run("ended", func(b *testing.B) {
+		for b.Loop() {
+			_, err := c.Attach(b.Context(), ended, 0, io.Discard)
+			require.NoError(b, err)
+		}
+	})
+	const size = 80_000_000
+	const text = `head -c 80000000 /dev/zero | tr '\0' x`
+	b.Run("80 MB", func(b *testing.B) {
+		b.SetBytes(size)
+		for b.Loop() {
+			var n count
+			_, err := c.Attach(b.Context(), sshexec.RunSpec{ID: newID(), Script: []byte(text)}, 0, &n)
+			require.NoError(b, err)
+			require.EqualValues(b, size, n)
+		}
+	})
+	b.Run("80 MB attached", func(b *testing.B) { // to compare with
+		b.SetBytes(size)
+		for b.Loop() {
+			var n count
+			_, err := c.Run(b.Context(), sshexec.Command{Script: text, Stdout: &n})
+			require.NoError(b, err)
+			require.EqualValues(b, size, n)
+		}
+	})
+}

@@ -1,0 +1,94 @@
+package sshexec
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestScriptsPassShellcheck(t *testing.T) {
+	t.Parallel()
+	shellcheck, err := exec.LookPath("shellcheck")
+	if err != nil {
+		require.NotEqual(t, "1", os.Getenv("FORGE_TEST_MACHINES"), "needs shellcheck: apt-get install shellcheck")
+		t.Skip("needs shellcheck: apt-get install shellcheck")
+	}
+	for _, names := range []string{
+		"lib attach follow", "lib follow", "lib start", "lib stop", "lib clean", "launch", "supervise", "end",
+	} {
+		cmd := exec.Command(shellcheck, "--shell=bash", "-")
+		cmd.Stdin = strings.NewReader(source(names))
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s: %s", names, out)
+	}
+}
+
+func TestReport(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]RunStatus{
+		"forge-run: state 0 unknown\n":                       {State: RunUnknown},
+		"forge-run: state 7 running\n":                       {State: RunRunning, LogSize: 7},
+		"forge-run: state 7 exited 0 timeout\n":              {State: RunExited, LogSize: 7},
+		"forge-run: state 7 exited 3 exit-code\n":            {State: RunExited, ExitCode: 3, LogSize: 7},
+		"forge-run: state 7 killed TERM signal\n":            {State: RunSignaled, Signal: "TERM", LogSize: 7},
+		"forge-run: state 7 dumped SEGV core-dump\n":         {State: RunSignaled, Signal: "SEGV", LogSize: 7},
+		"sudo: hi\nforge-run: state 7 barred\nbash: warning": {State: RunBarred, LogSize: 7},
+	} {
+		whole, pieces := &report{}, &report{}
+		_, _ = whole.Write([]byte(text))
+		for i := range text {
+			_, _ = pieces.Write([]byte{text[i]})
+		}
+		for _, r := range []*report{whole, pieces} {
+			got, err := r.outcome("x", nil)
+			require.NoError(t, err, text)
+			require.Equal(t, want, got, text)
+		}
+	}
+	for text, want := range map[string]error{
+		"":                               ErrUnknown,
+		"forge-run: state 7 running":     ErrUnknown, // cut off
+		"forge-run: state x running\n":   ErrUnknown,
+		"forge-run: state 7 exited x\n":  ErrUnknown,
+		"forge-run: state\n":             ErrUnknown,
+		"x forge-run: state 7 running\n": ErrUnknown,
+		"forge-run: fenced\n":            ErrFenced,
+		"forge-run: busy\n":              ErrFenceBusy,
+		"forge-run: shrunk\nforge-run: state 7 running\n": ErrShrunk,
+	} {
+		r := &report{}
+		_, _ = r.Write([]byte(text))
+		_, err := r.outcome("x", nil)
+		require.ErrorIs(t, err, want, text)
+	}
+}
+
+func TestReportIsBounded(t *testing.T) {
+	t.Parallel()
+	r := &report{}
+	noise := bytes.Repeat([]byte("x"), 1<<20)
+	_, _ = r.Write(noise)
+	_, _ = r.Write(noise)
+	require.LessOrEqual(t, cap(r.line), 2*maxLine)
+	_, _ = r.Write([]byte("\nforge-run: state 1 running\n"))
+	require.Equal(t, RunRunning, r.status.State)
+}
+
+func TestLifeline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*heartbeat-time.Second)
+		defer cancel()
+		got, err := io.ReadAll(&lifeline{ctx: ctx, payload: []byte("payload")})
+		require.NoError(t, err)
+		require.Equal(t, "payload\n\n", string(got))
+	})
+}

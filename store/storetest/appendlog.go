@@ -16,6 +16,7 @@ func testAppendLog(t *testing.T, open func(t *testing.T) forge.Store) {
 		"NoLines": testAppendNoLines,
 		"Racing":  testAppendRacing,
 		"Several": testAppendSeveral,
+		"Dropped": testAppendDropped,
 	})
 }
 
@@ -130,4 +131,37 @@ func testAppendSeveral(t *testing.T, s forge.Store) {
 	})
 	require.Equal(t, lines, readLog(t, s, l.id, 0))
 	require.Equal(t, cursors[2], get(t, s, forge.Tx.Actions, l.id).Cursor)
+}
+
+// testAppendDropped appends other lines, and emits other events, in the place
+// of those of a transaction that was dropped.
+func testAppendDropped(t *testing.T, s forge.Store) {
+	l := newLogger(t, s)
+	say := func(text string, result error) error {
+		line := forge.Line{Text: text}
+		to := l.after([]forge.Line{line})
+		err := s.Update(t.Context(), func(tx forge.Tx) error {
+			tx.Emit(forge.Event{Type: forge.EventLog, Name: text})
+			if err := tx.AppendLog(l.id, 0, l.cursor, to, []forge.Line{line}); err != nil {
+				return err
+			}
+			return result
+		})
+		if err == nil {
+			l.cursor = to
+		}
+		return err
+	}
+	for range 50 {
+		require.NoError(t, say("kept", nil))
+		require.ErrorIs(t, say("dropped", errChanged), errChanged)
+	}
+	lines := readLog(t, s, l.id, 0)
+	require.Len(t, lines, 50)
+	emitted := events(t, s, 0, 1000)
+	require.Len(t, emitted, 50)
+	for i := range lines {
+		require.Equal(t, "kept", lines[i].Text)
+		require.Equal(t, "kept", emitted[i].Name)
+	}
 }

@@ -8,15 +8,15 @@ import (
 	"github.com/seed-797f2c2c/forge"
 )
 
-// Benchmark measures a store: inserts, reads and pages of actions among
-// 10,000 of them, and logs of lines of 80 bytes.
+// Benchmark measures a store: inserts, reads, updates and pages of actions
+// among 10,000 of them, and logs of lines of 80 bytes.
 func Benchmark(b *testing.B, open func(b *testing.B) forge.Store) {
 	b.Run("Insert", func(b *testing.B) {
 		s := open(b)
-		r := seeded(b)
+		action := random[forge.Action](seeded(b))
 		for b.Loop() {
-			action := random[forge.Action](r)
 			action.ID = id()
+			action.IdempotencyKey, action.Parent, action.Subject.ID = action.ID, action.ID, action.ID
 			insert(b, s, forge.Tx.Actions, action)
 		}
 	})
@@ -33,6 +33,20 @@ func Benchmark(b *testing.B, open func(b *testing.B) forge.Store) {
 		for i := 0; b.Loop(); i++ {
 			page := forge.Page{After: ids[i%(len(ids)-200)]}
 			require.Len(b, list(b, s, forge.Tx.Actions, forge.ActionFilter{Owner: "ann"}, page), page.Size())
+		}
+	})
+	b.Run("Update", func(b *testing.B) {
+		s := open(b)
+		ids := manyActions(b, s)
+		for i := 0; b.Loop(); i++ {
+			update(b, s, func(tx forge.Tx) error {
+				action, err := tx.Actions().Get(ids[i%len(ids)])
+				if err != nil {
+					return err
+				}
+				action.Lease = tx.Now()
+				return tx.Actions().Update(action)
+			})
 		}
 	})
 	b.Run("Append5000", func(b *testing.B) {

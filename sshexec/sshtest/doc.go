@@ -1,0 +1,4 @@
+// Package sshtest is an SSH and SFTP server for tests, inside the process of
+// the test. It runs commands by a function of the test or really, by /bin/sh;
+// it serves files from a directory; and it misbehaves on demand, see [Faults].
+package sshtest

@@ -25,7 +25,7 @@ var (
 	idPattern    = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
 	userPattern  = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 	envPattern   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	filePattern  = regexp.MustCompile(`^[A-Za-z0-9-][A-Za-z0-9.-]*$`)
+	filePattern  = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]*$`)
 	fencePattern = regexp.MustCompile(`^[A-Za-z0-9-]*$`)
 	// bash sets these itself and lets nobody else.
 	bashOwn = regexp.MustCompile(`^(UID|EUID|PPID|SHELLOPTS|BASHOPTS|BASH_VERSINFO|_)$`)
@@ -86,7 +86,7 @@ func (s RunSpec) validate() error {
 	}
 	for name := range s.Files {
 		if !filePattern.MatchString(name) || len(name) > 255 {
-			return bad("the file name %q is not letters, digits, dots and dashes", name)
+			return bad("the file name %q is not letters, digits, dots, dashes and underscores", name)
 		}
 	}
 	return nil

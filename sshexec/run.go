@@ -20,7 +20,7 @@ type RunSpec struct {
 	Env map[string]string
 	// Files are written into a directory, readable by the user alone, before
 	// the script starts, and removed when it has ended; $FORGE_RUN_DIR says
-	// where. Names are letters, digits, dots and dashes.
+	// where. Names are letters, digits, dots, dashes and underscores.
 	Files map[string][]byte
 	// Fence is checked when the run is started, and not held while it runs.
 	Fence Fence

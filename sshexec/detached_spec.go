@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -12,21 +13,24 @@ import (
 	"time"
 )
 
-// StartError says why a run was not started. Nothing of it is left on the
-// server, and its ID is free: a corrected spec may start it.
+// StartError says why the server did not start a run: there is no such user or
+// directory, or the disk is full. Nothing of it is left on the server, and its ID
+// is free: another start may work.
 type StartError struct {
 	ID     string
 	Reason string
 }
 
-func (e *StartError) Error() string { return fmt.Sprintf("start run %q: %s", e.ID, e.Reason) }
+func (e *StartError) Error() string { return fmt.Sprintf("start run %s: %s", e.ID, e.Reason) }
+
+func invalidRun(id, format string, args ...any) error {
+	return fmt.Errorf("%w: run %q: %s", ErrInvalid, id, fmt.Sprintf(format, args...))
+}
 
 var (
-	idPattern    = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
-	userPattern  = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
-	envPattern   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	filePattern  = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]*$`)
-	fencePattern = regexp.MustCompile(`^[A-Za-z0-9-]*$`)
+	idRule   = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
+	envRule  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	fileRule = regexp.MustCompile(`^[A-Za-z0-9.-]{1,255}$`)
 	// bash sets these itself and lets nobody else.
 	bashOwn = regexp.MustCompile(`^(UID|EUID|PPID|SHELLOPTS|BASHOPTS|BASH_VERSINFO|_)$`)
 )
@@ -44,50 +48,51 @@ func (s RunSpec) withDefaults() RunSpec {
 	if s.StopTimeout == 0 {
 		s.StopTimeout = 2 * time.Second
 	}
+	if s.MaxLog == 0 {
+		s.MaxLog = math.MaxInt64
+	}
 	return s
 }
 
 func (s RunSpec) validate() error {
-	bad := func(format string, args ...any) error {
-		return &StartError{ID: s.ID, Reason: fmt.Sprintf(format, args...)}
+	if err := (Command{User: s.User, Fence: s.Fence}).check(); err != nil {
+		return fmt.Errorf("run %s: %w", s.ID, err)
 	}
 	switch {
-	case !idPattern.MatchString(s.ID):
-		return bad("the ID is not 1 to 64 lower-case letters, digits and dashes")
-	case !userPattern.MatchString(s.User):
-		return bad("%q is no name of a unix user", s.User)
 	case len(s.Script) == 0:
-		return bad("the script is empty")
+		return invalidRun(s.ID, "the script is empty")
 	case s.Dir != "" && !path.IsAbs(s.Dir) || strings.ContainsRune(s.Dir, 0):
-		return bad("the directory %q is not absolute", s.Dir)
+		return invalidRun(s.ID, "the directory %q is not absolute", s.Dir)
 	case s.StopTimeout < time.Millisecond:
-		return bad("the stop timeout %v is below 1ms", s.StopTimeout)
+		return invalidRun(s.ID, "the stop timeout %v is below 1ms", s.StopTimeout)
 	case s.MaxLog < 0:
-		return bad("the limit of the log is negative")
-	case !fencePattern.MatchString(s.Fence.Key):
-		return bad("the key of the fence %q is not letters, digits and dashes", s.Fence.Key)
+		return invalidRun(s.ID, "the limit of the log is negative")
 	}
+	for name := range s.Files {
+		if !fileRule.MatchString(name) || name == "." || name == ".." {
+			return invalidRun(s.ID, "the file name %q is not letters, digits, dots and dashes", name)
+		}
+	}
+	return s.validateEnv()
+}
+
+func (s RunSpec) validateEnv() error {
 	total := 0
 	for name, value := range s.Env {
 		total += len(name) + len(value) + 2
 		switch {
-		case !envPattern.MatchString(name):
-			return bad("%q is no name of an environment variable", name)
+		case !envRule.MatchString(name):
+			return invalidRun(s.ID, "%q is no name of an environment variable", name)
 		case bashOwn.MatchString(name):
-			return bad("the environment variable %s is set by bash alone", name)
+			return invalidRun(s.ID, "the environment variable %s is set by bash alone", name)
 		case strings.ContainsRune(value, 0):
-			return bad("the environment variable %s holds a NUL", name)
+			return invalidRun(s.ID, "the environment variable %s holds a NUL", name)
 		case len(name)+len(value) >= maxEnvValue:
-			return bad("the environment variable %s is longer than %d bytes", name, maxEnvValue)
+			return invalidRun(s.ID, "the environment variable %s is longer than %d bytes", name, maxEnvValue)
 		}
 	}
 	if total > maxEnv {
-		return bad("the environment is larger than %d bytes", maxEnv)
-	}
-	for name := range s.Files {
-		if !filePattern.MatchString(name) || len(name) > 255 {
-			return bad("the file name %q is not letters, digits, dots, dashes and underscores", name)
-		}
+		return invalidRun(s.ID, "the environment is larger than %d bytes", maxEnv)
 	}
 	return nil
 }

@@ -2,10 +2,12 @@ package sshexec_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +27,7 @@ func TestDetached(t *testing.T) {
 		"secrets":             testSecrets,
 		"binary output":       testBinaryOutput,
 		"refused starts":      testRefusedStarts,
+		"cut spec":            testCutSpec,
 		"fence":               testFence,
 		"background child":    testBackgroundChild,
 		"one run":             testOneRun,
@@ -217,24 +220,50 @@ func testBinaryOutput(t *testing.T, b *box) {
 func testRefusedStarts(t *testing.T, b *box) {
 	c := b.dial(t)
 	for reason, spec := range map[string]sshexec.RunSpec{
-		"does not exist":  {User: "nosuch"},
-		"/nosuch":         {Dir: "/nosuch"},
-		"no name":         {User: "-x"},
-		"not absolute":    {Dir: "srv"},
-		"holds a NUL":     {Env: map[string]string{"A": "\x00"}},
-		"environment var": {Env: map[string]string{"A=B": ""}},
-		"bash alone":      {Env: map[string]string{"UID": "0"}},
-		"file name":       {Files: map[string][]byte{"../x": nil}},
-		"is longer":       {Env: map[string]string{"A": strings.Repeat("x", 128<<10)}},
+		"the user nosuch does not exist":       {User: "nosuch"},
+		"the directory /nosuch does not exist": {Dir: "/nosuch"},
 	} {
 		spec.ID, spec.Script = newID(), []byte("echo ran")
+		spec.Files = map[string][]byte{"key": []byte("pem")}
 		_, err := c.Attach(t.Context(), spec, 0, io.Discard)
-		var start *sshexec.StartError
-		require.ErrorAs(t, err, &start, reason)
-		require.Contains(t, start.Error(), reason)
+		require.Equal(t, &sshexec.StartError{ID: spec.ID, Reason: reason}, err)
 		_, log := attach(t, c, sshexec.RunSpec{ID: spec.ID, Script: []byte("echo ran")})
 		require.Equal(t, "ran\n", log, "the ID is still free")
 	}
+}
+
+// A client that is lost while it sends a spec starts nothing.
+func testCutSpec(t *testing.T, b *box) {
+	target := b.target
+	target.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return &cutConn{Conn: conn, left: 1 << 20}, err
+	}
+	c, err := sshexec.Dial(t.Context(), target)
+	require.NoError(t, err)
+	defer func() { _ = c.Close() }()
+	id := newID()
+	_, err = c.Attach(t.Context(), sshexec.RunSpec{
+		ID: id, Script: []byte("echo ran"), Files: map[string][]byte{"big": make([]byte, 4<<20)},
+	}, 0, io.Discard)
+	require.ErrorIs(t, err, sshexec.ErrUnknown)
+	b.followerGone(t, id)
+	status, err := b.dial(t).Status(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, sshexec.RunUnknown, status.State)
+}
+
+// cutConn closes after so many bytes were written.
+type cutConn struct {
+	net.Conn
+	left int
+}
+
+func (c *cutConn) Write(p []byte) (int, error) {
+	if c.left -= len(p); c.left < 0 {
+		_ = c.Close()
+	}
+	return c.Conn.Write(p)
 }
 
 func testFence(t *testing.T, b *box) {

@@ -92,3 +92,33 @@ func TestLifeline(t *testing.T) {
 		require.Equal(t, "payload\n\n", string(got))
 	})
 }
+
+func TestInvalidRuns(t *testing.T) {
+	t.Parallel()
+	for name, spec := range map[string]RunSpec{
+		"no ID":         {ID: ""},
+		"an ID's dot":   {ID: "../x"},
+		"no script":     {Script: []byte{}},
+		"user":          {User: "-x"},
+		"dir":           {Dir: "srv"},
+		"NUL in dir":    {Dir: "/srv\x00"},
+		"NUL in env":    {Env: map[string]string{"A": "\x00"}},
+		"env name":      {Env: map[string]string{"A=B": ""}},
+		"bash's own":    {Env: map[string]string{"UID": "0"}},
+		"long env":      {Env: map[string]string{"A": strings.Repeat("x", 128<<10)}},
+		"file in a dir": {Files: map[string][]byte{"../x": nil}},
+		"parent":        {Files: map[string][]byte{"..": nil}},
+		"fence":         {Fence: Fence{Key: "a/b"}},
+		"limit":         {MaxLog: -1},
+		"stop timeout":  {StopTimeout: 1},
+	} {
+		if name != "no ID" && name != "an ID's dot" {
+			spec.ID = "x"
+		}
+		if spec.Script == nil {
+			spec.Script = []byte("true")
+		}
+		_, err := new(Client).Attach(t.Context(), spec, 0, io.Discard) // connects nowhere
+		require.ErrorIs(t, err, ErrInvalid, name)
+	}
+}

@@ -9,7 +9,7 @@ attach() {
 		receive "$size"
 		local begin=(bash -uo pipefail -c "$9" forge "$id" "$new" "$user" "$dir" "$grace")
 		[[ -n $key ]] && begin=(bash -c "${10}" forge "$key" "$epoch" forge-run: "${begin[@]}")
-		"${begin[@]}" </dev/null >&2 || exit 0 # it has said why
+		"${begin[@]}" </dev/null >&2 || exit # it has said why
 		rm -rf -- "$new"
 		trap - EXIT
 	fi

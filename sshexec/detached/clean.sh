@@ -8,12 +8,14 @@ clean() {
 		running | unknown) ;;
 		*)
 			discard
-			rm -f -- "$run/log" "$run/supervisor"
+			rm -f -- "$run"/{log,supervisor,pgid,signaled}
 			;;
 		esac
 		unlock
 	else
 		state=unknown
 	fi
+	# What a start left that was killed on the way.
+	find "$runs" -maxdepth 1 -name '.new.*' -mmin +60 -exec rm -rf -- {} + 2>/dev/null
 	report
 }

@@ -14,6 +14,7 @@ start() {
 	fi
 	if ! claimed && [[ ! -e $run/script ]]; then
 		why=$({ mv -- "$new"/* "$run/" && launch; } 2>&1)
+		claimed || unload # it may have been asked for, with the answer lost
 		if ! claimed; then
 			discard
 			rm -f -- "$run/log"
@@ -23,8 +24,10 @@ start() {
 }
 
 prepare() {
+	shopt -s nullglob dotglob
+	local files=("$new"/files/*)
 	chgrp -- "$gid" "$new"/{script,launch,files} &&
-		find "$new/files" -type f -exec chown -- "$uid:$gid" {} + &&
+		{ ((${#files[@]} == 0)) || chown -- "$uid:$gid" "${files[@]}"; } &&
 		printf '%63s\n' '' >"$new/status.new" && # room for the end, when the disk is full
 		: >"$new/log"
 }

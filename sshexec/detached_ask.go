@@ -1,0 +1,99 @@
+package sshexec
+
+import (
+	"context"
+	"crypto/rand"
+	"embed"
+	"io"
+	"strconv"
+	"strings"
+)
+
+//go:embed detached/*.sh
+var scripts embed.FS
+
+// request is one exchange with the server about a run.
+type request struct {
+	id      string
+	scripts string // the names of those that call needs
+	call    string
+	from    int64    // $2; $1 is the id
+	args    []string // $3 and so on
+	stdin   []byte
+	stdout  io.Writer // of the run's log; defaults to nothing
+}
+
+// ask makes an exchange, as root, and returns what was reported.
+func (c *Client) ask(ctx context.Context, req request) (RunStatus, error) {
+	rep := &report{status: RunStatus{State: RunUnknown}}
+	if !idRule.MatchString(req.id) {
+		return rep.status, invalidRun(req.id, "an ID has 1 to 64 lower-case letters, digits and dashes")
+	}
+	if req.from < 0 {
+		return rep.status, invalidRun(req.id, "the offset %d is negative", req.from)
+	}
+	if req.stdout == nil {
+		req.stdout = io.Discard
+	}
+	err := c.exchange(ctx, Command{
+		Script: source("lib "+req.scripts) + req.call,
+		Args:   append([]string{req.id, decimal(req.from)}, req.args...),
+		Stdout: req.stdout,
+		Stderr: rep,
+	}, req.stdin)
+	return rep.outcome(req.id, err)
+}
+
+// exchange runs a script on the server. When ctx is done it leaves at once: the
+// end of its stdin ends the script.
+func (c *Client) exchange(ctx context.Context, cmd Command, stdin []byte) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil) // ends stdin
+	cmd.Stdin = &lifeline{ctx: ctx, payload: stdin}
+	cmd.Stdout = &output{w: cmd.Stdout, cancel: cancel}
+	a, err := c.start(ctx, cmd, rand.Text())
+	if err != nil {
+		return err
+	}
+	select {
+	case <-a.ended:
+	case <-ctx.Done():
+	}
+	result, err := a.finish(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err == nil && result.Truncated: // the writer took too long for the rest
+		return ErrUnknown
+	}
+	return err
+}
+
+// output passes on to w, whose error ends the exchange.
+type output struct {
+	w      io.Writer
+	cancel context.CancelCauseFunc
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if err != nil {
+		o.cancel(err)
+	}
+	return n, err
+}
+
+// source returns the embedded scripts of these names as one.
+func source(names string) string {
+	var b strings.Builder
+	for name := range strings.FieldsSeq(names) {
+		src, err := scripts.ReadFile("detached/" + name + ".sh")
+		if err != nil {
+			panic(err) // the name is a constant
+		}
+		b.Write(src)
+	}
+	return b.String()
+}
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }

@@ -57,13 +57,15 @@ type Repo struct {
 
 var (
 	scpForm = regexp.MustCompile(`^([^@/:]+@)([^@/:]+):(.+)$`)
-	urlForm = regexp.MustCompile(`^(?i:(ssh|https))://([^@/]*@)?([^@/:]+)(:[0-9]+)?(/.+)$`)
+	urlForm = regexp.MustCompile(`^([A-Za-z]+)://([^@/]*@)?([^@/:]+)(:[0-9]+)?(/.+)$`)
 
 	loginPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$`)
 	// partPattern is a part of a path. It allows the space that Azure writes as
 	// %20 and no other code, as git decodes them; and the tilde of a user.
 	partPattern = regexp.MustCompile(`^(~?[A-Za-z0-9._+@]|%20)([A-Za-z0-9._+@-]|%20)*$`)
 )
+
+const ruleForm = "must be git@host:path, or begin with ssh:// or https:// and have a host and a path"
 
 // Repository checks the address of a git repository: ssh://user@host/path,
 // user@host:path or https://host/path. An error never shows the value, which
@@ -86,11 +88,15 @@ func Repository(field, value string) (Repo, error) {
 	} else {
 		m := urlForm.FindStringSubmatch(value)
 		if m == nil {
-			return refuse("must be git@host:path, or begin with ssh:// or https:// and have a host and a path")
+			return refuse(ruleForm)
 		}
 		r.Scheme, login, host, port, path = strings.ToLower(m[1]), m[2], m[3], m[4], m[5]
-		if r.Scheme == "https" {
+		switch r.Scheme {
+		case "ssh":
+		case "https":
 			r.Port = 443
+		default:
+			return refuse(ruleForm)
 		}
 		if strings.Contains(login, ":") || r.Scheme == "https" && login != "" {
 			return refuse("must not have credentials in it")

@@ -62,6 +62,7 @@ func TestRepository(t *testing.T) {
 		"https://x/" + strings.Repeat("a", 2000): "1024",
 		"http://github.com/acme/app":             "begin with ssh:// or https://",
 		"git://github.com/acme/app":              "begin with ssh:// or https://",
+		"ſſh://github.com/acme/app":              "begin with ssh:// or https://",
 		"file:///etc":                            "begin with ssh:// or https://",
 		"ext::sh -c id":                          "begin with ssh:// or https://",
 		"/srv/git/app.git":                       "begin with ssh:// or https://",

@@ -1,0 +1,109 @@
+package stack
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// PasswordFile is the file in the run's directory that holds the password of
+// the database user "forge": 8 to 128 letters, digits, dashes and underscores.
+const PasswordFile = "db_password"
+
+//go:embed steps/*.sh
+var files embed.FS
+
+// Script is what a server runs as root, in a detached run.
+type Script struct {
+	Bytes []byte   // bash; with a database, it reads PasswordFile in $FORGE_RUN_DIR
+	Steps []string // names of the steps in order; each begins with a line "step n of m: name"
+}
+
+// Build returns the script for a config. Its error is that of [Config.Validate].
+func Build(c Config) (Script, error) {
+	c = c.Normalize()
+	if err := c.Validate(); err != nil {
+		return Script{}, err
+	}
+	var script Script
+	steps := c.steps()
+	for _, s := range steps {
+		script.Steps = append(script.Steps, s.name)
+	}
+
+	var b bytes.Buffer
+	b.WriteString("#!/bin/bash\nset -euo pipefail\numask 022\ncd /\n")
+	b.WriteString("export HOME=/root LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n\n")
+	variables := []variable{number("steps", len(steps)), word("os", c.OS)}
+	for _, s := range steps {
+		variables = append(variables, s.variables...)
+	}
+	for _, v := range variables {
+		if err := v.write(&b); err != nil {
+			return Script{}, err
+		}
+	}
+	for _, name := range c.files(steps) {
+		text, err := files.ReadFile("steps/" + name + ".sh")
+		if err != nil {
+			return Script{}, err
+		}
+		b.WriteByte('\n')
+		b.Write(text)
+	}
+	b.WriteByte('\n')
+	for _, s := range steps {
+		line, err := quote(append([]string{s.name, s.function}, s.args...))
+		if err != nil {
+			return Script{}, err
+		}
+		fmt.Fprintf(&b, "step %s\n", line)
+	}
+	b.WriteString("echo 'every step is done'\n")
+	script.Bytes = b.Bytes()
+	return script, nil
+}
+
+// variable is a value of the config in the script: a word, or a list of words.
+type variable struct {
+	name  string
+	words []string
+	list  bool
+}
+
+func word(name, value string) variable { return variable{name: name, words: []string{value}} }
+
+func number(name string, value int) variable { return word(name, strconv.Itoa(value)) }
+
+func words(name string, values []string) variable {
+	return variable{name: name, words: values, list: true}
+}
+
+func (v variable) write(b *bytes.Buffer) error {
+	value, err := quote(v.words)
+	if err != nil {
+		return fmt.Errorf("%s: %w", v.name, err)
+	}
+	if v.list {
+		fmt.Fprintf(b, "readonly -a %s=(%s)\n", v.name, value)
+	} else {
+		fmt.Fprintf(b, "readonly %s=%s\n", v.name, value)
+	}
+	return nil
+}
+
+// quote writes each word so that bash reads that one word again.
+func quote(words []string) (string, error) {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		var err error
+		if quoted[i], err = syntax.Quote(w, syntax.LangBash); err != nil {
+			return "", err
+		}
+	}
+	return strings.Join(quoted, " "), nil
+}

@@ -1,0 +1,7 @@
+check_composer() {
+    installed composer
+}
+
+apply_composer() {
+    apt_install composer
+}

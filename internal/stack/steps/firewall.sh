@@ -1,0 +1,50 @@
+# SSH, HTTP and HTTPS come in, and nothing else. The ports of SSH are those
+# that sshd listens on and the configured one, allowed before the firewall is
+# enabled.
+
+ssh_ports() {
+    {
+        echo "$ssh_port"
+        sshd -T -C user=root,host=localhost,addr=127.0.0.1 | sed -n 's/^port //p'
+        ss -Hltnp | awk '/"sshd"/ { sub(/.*:/, "", $4); print $4 }'
+        systemctl show --property=Listen ssh.socket | sed -nE 's/.*[=:]([0-9]+) \(Stream\)$/\1/p'
+    } | sort -un
+}
+
+# ufw lists a rule twice, for IPv4 and IPv6.
+allowed() { # allowed LIST PORT
+    grep -qE "^ufw allow $2/tcp( |$)" <<<"$1"
+}
+
+all_allowed() {
+    local rules ports port
+    rules=$(ufw show added) && ports=$(ssh_ports) || return 1
+    for port in $ports 80 443; do
+        allowed "$rules" "$port" || return 1
+    done
+}
+
+check_firewall() {
+    local status
+    status=$(LC_ALL=C ufw status verbose) &&
+        grep -qx 'Status: active' <<<"$status" &&
+        grep -q '^Default: deny (incoming), allow (outgoing)' <<<"$status" &&
+        grep -qE '^22/tcp.*\(v6\)|^[0-9]+/tcp \(v6\)' <<<"$status" &&
+        all_allowed &&
+        systemctl is-enabled --quiet ufw
+}
+
+apply_firewall() {
+    local port ports
+    apt_install ufw
+    ports=$(ssh_ports)
+    for port in $ports 80 443; do
+        ufw allow "$port/tcp"
+    done
+    all_allowed || fail 'the port of SSH is not allowed: the firewall stays as it is'
+    edit /etc/default/ufw sed 's/^IPV6=.*/IPV6=yes/'
+    ufw default deny incoming
+    ufw default allow outgoing
+    ufw --force enable
+    start ufw
+}

@@ -46,12 +46,12 @@ func TestListCost(t *testing.T) {
 		put(s.deployments.put(id, nil, &forge.Deployment{ID: id, Owner: owner, Site: some, Server: some, Status: forge.DeploymentFinished}))
 		put(s.locks.put(id, nil, &forge.Lock{Key: id, Holder: some}))
 		a := &forge.Action{ID: id, Owner: owner, Server: some, Parent: some, Subject: forge.Subject{ID: some}, IdempotencyKey: id, Status: forge.ActionFinished}
-		switch {
-		case i%400 == 0:
+		switch i % 400 {
+		case 0:
 			a.Status, a.RunAt = forge.ActionPending, now.Add(time.Duration(i)*time.Second)
-		case i%400 == 1:
+		case 1:
 			a.Status, a.Holder, a.Lease = forge.ActionRunning, "w", now.Add(time.Duration(i)*time.Second)
-		case i%400 == 2:
+		case 2:
 			a.Status, a.Waits = forge.ActionPending, "lock"
 		}
 		put(s.actions.put(id, nil, a))

@@ -77,7 +77,7 @@ func (s *Store) Update(ctx context.Context, fn func(forge.Tx) error) error {
 	defer func() { <-s.writer }()
 
 	was := s.current.Load()
-	t := newTx(ctx, was.state.fork(), true)
+	t := newTx(ctx, was.fork(), true)
 	defer t.end()
 	if err := fn(t); err != nil {
 		return err

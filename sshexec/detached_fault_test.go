@@ -228,6 +228,9 @@ func testBar(t *testing.T, b *box) {
 func testStopRace(t *testing.T, b *box) {
 	c := b.dial(t)
 	outcomes := map[sshexec.RunState]int{}
+	begun := time.Now()
+	attach(t, c, sshexec.RunSpec{ID: newID(), Script: []byte("true")})
+	usual := time.Since(begun)
 	for round := range 20 {
 		spec := sshexec.RunSpec{ID: newID()}
 		spec.Script = script("echo ran >/run/%s; sleep 1000", spec.ID)
@@ -235,7 +238,7 @@ func testStopRace(t *testing.T, b *box) {
 		var followed sshexec.RunStatus
 		var followErr error
 		wait.Go(func() { followed, followErr = c.Attach(t.Context(), spec, 0, io.Discard) })
-		timer := time.NewTimer(time.Duration(round) * 5 * time.Millisecond) // meets the start at another place each time
+		timer := time.NewTimer(usual * time.Duration(round) / 20) // meets the start at another place each time
 		<-timer.C
 		status, err := c.Stop(t.Context(), spec.ID)
 		require.NoError(t, err)

@@ -8,6 +8,6 @@ printf '%-63s\n' "$EXIT_CODE $EXIT_STATUS $SERVICE_RESULT" 1<>status.new # in pl
 # A disk that takes longer than systemd waits must not cost the status.
 trap : TERM
 sync -- status.new &
-wait
 rm -rf -- script launch supervise end environ files
+wait
 mv --no-target-directory -- status.new status

@@ -40,7 +40,9 @@ var ErrNoUser = errors.New("there is no such user on the server")
 
 var (
 	//go:embed edit.sh
-	script string
+	edit string
+	//go:embed as_user.sh
+	asUser string
 
 	idPattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
 	userPattern = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
@@ -70,11 +72,11 @@ func (c Change) Command() (sshexec.Command, error) {
 		}
 		fmt.Fprintf(&edits, "add %s forge:%s\n", key, k.ID)
 	}
-	place, as := "root", ""
+	cmd := sshexec.Command{Script: edit, Args: []string{c.User, "root"}, Stdin: &edits}
 	if c.Home {
-		place, as = "home", c.User
+		cmd.Script, cmd.Args = asUser, []string{c.User, edit}
 	}
-	return sshexec.Command{Script: script, Args: []string{c.User, place}, User: as, Stdin: &edits}, nil
+	return cmd, nil
 }
 
 // parse returns the kind and the base64 of a key.
@@ -107,7 +109,7 @@ func Changed(stdout []byte) (bool, error) {
 // Explain adds to an *sshexec.ExitError of a Change's command which of this
 // package's errors it is. It returns every other error as it is.
 func Explain(err error) error {
-	const noUser = 81 // of edit.sh
+	const noUser = 81 // of the scripts
 	var exit *sshexec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode == noUser {
 		return fmt.Errorf("%w: %w", ErrNoUser, err)

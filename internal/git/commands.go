@@ -60,6 +60,6 @@ func (r Repo) command(script string, args ...string) (sshexec.Command, error) {
 	return sshexec.Command{
 		User:   r.User,
 		Script: lib + script,
-		Args:   append([]string{r.Home, r.Env()["GIT_SSH_COMMAND"], r.URL, r.Branch, r.Dir}, args...),
+		Args:   append([]string{r.Env()["GIT_SSH_COMMAND"], r.URL, r.Branch, r.Dir}, args...),
 	}, nil
 }

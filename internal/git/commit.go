@@ -10,7 +10,7 @@ import (
 // others.
 type Commit struct {
 	Hash    string // 40 or 64 hexadecimal digits
-	Subject string // first line, at most 255 characters
+	Subject string // first paragraph as one line, at most 255 characters
 	Author  string // name, at most 255 characters
 }
 
@@ -41,17 +41,19 @@ func ParseCommit(stdout []byte) (Commit, error) {
 // characters and cut at a character's border.
 func text(s string) string {
 	const most = 255
-	var b strings.Builder
-	n := 0
-	for _, r := range strings.TrimSpace(strings.ToValidUTF8(s, "�")) {
-		if n == most {
-			break
-		}
+	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
-			r = ' '
+			return ' '
 		}
-		b.WriteRune(r)
+		return r
+	}, strings.ToValidUTF8(s, "\ufffd"))
+	s = strings.TrimSpace(s)
+	n := 0
+	for i := range s {
+		if n == most {
+			return s[:i]
+		}
 		n++
 	}
-	return b.String()
+	return s
 }

@@ -1,5 +1,5 @@
-dir=$5
-commit=$6 # empty for the newest of the branch
+dir=$4
+commit=$5 # empty for the newest of the branch
 
 cd -- "$dir"
 [[ $(git config remote.origin.url) == "$url" ]] || git config remote.origin.url "$url"

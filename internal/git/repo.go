@@ -11,9 +11,8 @@ import (
 type Repo struct {
 	URL        string // ssh://, https:// or user@host:path
 	Branch     string
-	User       string // unix user, whose Home and Dir are
-	Home       string
-	Dir        string // working copy
+	User       string // unix user
+	Dir        string // working copy, the user's own
 	Key        string // private half of the deploy key
 	KnownHosts string // file with the host keys of git servers
 }
@@ -51,7 +50,7 @@ func (r Repo) check() error {
 	if !isUser(r.User) {
 		return fmt.Errorf("repository %q: git must not run as %q", r.URL, r.User)
 	}
-	for _, p := range []string{r.Home, r.Dir, r.Key, r.KnownHosts} {
+	for _, p := range []string{r.Dir, r.Key, r.KnownHosts} {
 		if !isPath(p) {
 			return fmt.Errorf("repository %q: %q is not a clean absolute path", r.URL, p)
 		}

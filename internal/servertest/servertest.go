@@ -3,7 +3,9 @@ package servertest
 
 import (
 	"context"
+	"io"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,4 +55,18 @@ func (s *Server) BashAs(t testing.TB, user, script string, args ...string) strin
 	out, err := s.Run(t, sshexec.Command{User: user, Script: script, Args: args})
 	require.NoError(t, err)
 	return out
+}
+
+// Put writes a file as root.
+func (s *Server) Put(t testing.TB, file, content string) error {
+	t.Helper()
+	_, err := s.Run(t, sshexec.Command{Script: `cat >"$1"`, Args: []string{file}, Stdin: strings.NewReader(content)})
+	return err
+}
+
+// Get reads a file as root.
+func (s *Server) Get(t testing.TB, file string, w io.Writer) error {
+	t.Helper()
+	_, err := s.Run(t, sshexec.Command{Script: `cat -- "$1"`, Args: []string{file}, Stdout: w})
+	return err
 }

@@ -1,6 +1,6 @@
 # What the scripts on sites begin with. They run as root, one at a time on a
 # server.
-export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL=C
 umask 022
 cd /
 

@@ -119,7 +119,7 @@ func (s Site) Repo(url, branch string) git.Repo {
 	p := s.Paths()
 	return git.Repo{
 		URL: url, Branch: branch,
-		User: s.User, Home: p.Home, Dir: p.Site, Key: p.DeployKey, KnownHosts: p.KnownHosts,
+		User: s.User, Dir: p.Site, Key: p.DeployKey, KnownHosts: p.KnownHosts,
 	}
 }
 

@@ -39,6 +39,43 @@ func testOneRun(t *testing.T, b *box) {
 	}
 }
 
+// A start that is killed on its way is taken up by the next.
+func testKilledStart(t *testing.T, b *box) {
+	c := b.dial(t)
+	begun := time.Now()
+	attach(t, c, sshexec.RunSpec{ID: newID(), Script: []byte("true")})
+	usual := time.Since(begun)
+	for round := range 12 {
+		spec := sshexec.RunSpec{ID: newID()}
+		spec.Script = script("echo ran | tee -a /run/%s; sleep 0.3", spec.ID)
+		killed := make(chan struct{})
+		go func() {
+			defer close(killed)
+			_, _ = c.Attach(t.Context(), spec, 0, io.Discard)
+		}()
+		timer := time.NewTimer(usual * time.Duration(round) / 12)
+		<-timer.C
+		b.sh(t, `pkill -KILL -f '(^systemd-run|attach "[$]|start "[$]).*%s' || :`, spec.ID)
+		status, log := attach(t, c, spec)
+		require.Equal(t, sshexec.RunStatus{State: sshexec.RunExited, LogSize: 4}, status)
+		require.Equal(t, "ran\n", log)
+		require.Equal(t, "ran\n", b.sh(t, "cat /run/%s", spec.ID))
+		<-killed
+	}
+	b.sh(t, "rm -rf /var/lib/forge/runs/.new.*") // which Clean does after an hour
+}
+
+// testReload has every unit read again in the middle of the run, as the
+// installation of a service does.
+func testReload(t *testing.T, b *box) {
+	if !b.systemd {
+		return // nothing to reload
+	}
+	status, log := attach(t, b.dial(t), sshexec.RunSpec{ID: newID(), Script: []byte("systemctl daemon-reload; echo reloaded; exit 3")})
+	require.Equal(t, sshexec.RunStatus{State: sshexec.RunExited, ExitCode: 3, LogSize: int64(len(log))}, status)
+	require.Equal(t, "reloaded\n", log)
+}
+
 func testKilled(t *testing.T, b *box) {
 	spec := sshexec.RunSpec{ID: newID(), Script: []byte("sleep 1000 & echo $$; wait")}
 	run := b.follow(t, spec)

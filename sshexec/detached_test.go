@@ -31,7 +31,9 @@ func TestDetached(t *testing.T) {
 		"fence":               testFence,
 		"background child":    testBackgroundChild,
 		"one run":             testOneRun,
+		"killed start":        testKilledStart,
 		"interrupted":         testInterrupted,
+		"reload of the units": testReload,
 		"clean":               testClean,
 		"unknown":             testUnknown,
 		"lost connection":     testLostConnection,
@@ -64,7 +66,7 @@ func TestDetached(t *testing.T) {
 					})
 				}
 			})
-			require.Empty(t, b.sh(t, "ls -d /var/lib/forge/runs/.new.* 2>/dev/null || :"), "half-made runs are left")
+			require.Empty(t, b.sh(t, "ls -d /var/lib/forge/runs/.new.* 2>/dev/null || :"), "half-received runs are left")
 			if systemd {
 				require.Empty(t, b.sh(t, "systemctl list-units --all --no-legend 'forge-run-*'"), "units are left")
 			}

@@ -11,6 +11,7 @@ id=$1
 runs=/var/lib/forge/runs
 run=$runs/$id
 unit=forge-run-$id.service
+unit_file=/run/systemd/system/$unit
 
 say() {
 	printf 'forge-run: %s\n' "$*" >&2
@@ -99,6 +100,7 @@ unload() {
 	if has_systemd; then
 		systemctl --quiet stop -- "$unit" 2>/dev/null
 		systemctl --quiet reset-failed -- "$unit" 2>/dev/null
+		rm -f -- "$unit_file"
 	fi
 	return 0
 }

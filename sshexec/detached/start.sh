@@ -32,18 +32,40 @@ prepare() {
 		: >"$new/log"
 }
 
+# quoted makes one word of a unit file of what it is given.
+quoted() {
+	local word=${1//\\/\\\\}
+	word=${word//\"/\\\"}
+	printf '"%s"' "${word//%/%%}"
+}
+
+# The unit has a file of its own, as that of a transient unit does not survive
+# the reload that every installed service asks for: systemd 252 writes the
+# condition and the end there in a form that it cannot read again.
+describe() {
+	cat <<-UNIT
+		[Unit]
+		Description=forge run $id
+		[Service]
+		User=$user
+		Environment=$(quoted "HOME=$home")
+		StandardInput=file:$run/environ
+		StandardOutput=append:$run/log
+		StandardError=inherit
+		ExecCondition=+/bin/sh -c 'mkdir $run/claim 2>/dev/null'
+		ExecStart=/bin/bash $run/launch $run $(quoted "${dir//\$/\$\$}")
+		ExecStopPost=+/bin/bash $run/end $run $unit_file
+		KillMode=control-group
+		SendSIGKILL=yes
+		TimeoutStopSec=${grace}ms
+		IgnoreSIGPIPE=no
+		OOMPolicy=continue
+	UNIT
+}
+
 launch() {
 	if has_systemd; then
-		systemd-run --quiet --no-ask-password --unit="$unit" --description="forge run $id" \
-			--property=User="$user" --setenv=HOME="$home" \
-			--property=StandardInput=file:"$run/environ" \
-			--property=StandardOutput=append:"$run/log" --property=StandardError=inherit \
-			--property=ExecCondition="+/bin/sh -c 'mkdir $run/claim 2>/dev/null'" \
-			--property=ExecStopPost="+/bin/bash $run/end $run" \
-			--property=KillMode=control-group --property=SendSIGKILL=yes \
-			--property=TimeoutStopSec="${grace}ms" \
-			--property=IgnoreSIGPIPE=no --property=OOMPolicy=continue \
-			-- /bin/bash "$run/launch" "$run" "$dir"
+		describe >"$unit_file" && systemctl --quiet --no-ask-password start -- "$unit"
 	else
 		# It closes stdout when the claim is there. With the environment of
 		# this command it would be stopped like this command.

@@ -70,7 +70,7 @@ func (s RunSpec) validate() error {
 	}
 	for name := range s.Files {
 		if !fileRule.MatchString(name) || name == "." || name == ".." {
-			return invalidRun(s.ID, "the file name %q is not letters, digits, dots and dashes", name)
+			return invalidRun(s.ID, "the file name %q is not letters, digits, dots, dashes and underscores", name)
 		}
 	}
 	return s.validateEnv()

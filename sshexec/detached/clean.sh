@@ -8,14 +8,12 @@ clean() {
 		running | unknown) ;;
 		*)
 			discard
-			rm -f -- "$run"/{log,supervisor,pgid,signaled}
+			rm -rf -- "$run"/{log,supervisor,pgid,signaled} "$runs/.new.$id".* # the last of starts that were killed
 			;;
 		esac
 		unlock
 	else
 		state=unknown
 	fi
-	# What a start left that was killed on the way.
-	find "$runs" -maxdepth 1 -name '.new.*' -mmin +60 -exec rm -rf -- {} + 2>/dev/null
 	report
 }

@@ -3,9 +3,8 @@ package git
 import (
 	"bytes"
 	_ "embed"
-	"errors"
 	"fmt"
-	"io"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
@@ -19,18 +18,19 @@ var shipped string
 // format. Lines of extra with a marker, as @cert-authority, are refused.
 func KnownHosts(extra string) ([]byte, error) {
 	b := bytes.NewBufferString(shipped)
-	for rest := []byte(extra); ; {
-		marker, hosts, key, _, next, err := ssh.ParseKnownHosts(rest)
-		if errors.Is(err, io.EOF) {
-			return b.Bytes(), nil
+	for line := range strings.Lines(extra) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
 		}
+		marker, hosts, key, _, _, err := ssh.ParseKnownHosts([]byte(line))
 		if err != nil {
-			return nil, fmt.Errorf("known hosts: %w", err)
+			return nil, fmt.Errorf("known hosts: %q is not a host with its key", line)
 		}
 		if marker != "" {
 			return nil, fmt.Errorf("known hosts: the marker @%s is not supported", marker)
 		}
 		fmt.Fprintln(b, knownhosts.Line(hosts, key))
-		rest = next
 	}
+	return b.Bytes(), nil
 }

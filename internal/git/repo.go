@@ -32,11 +32,18 @@ func (r Repo) Env() map[string]string {
 	}
 }
 
+const (
+	login = `[A-Za-z0-9_][A-Za-z0-9_.-]*`
+	host  = `([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])`
+	rest  = `[^\s\x00-\x1f\x7f]*`
+)
+
 var (
 	userPattern = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
 	pathPattern = regexp.MustCompile(`^(/[A-Za-z0-9_.-]+)+$`) // one word in GIT_SSH_COMMAND
-	// A host that begins with a dash would be an option of ssh.
-	urlPattern  = regexp.MustCompile(`^(https://|ssh://([A-Za-z0-9_][A-Za-z0-9_.-]*@)?|[A-Za-z0-9_][A-Za-z0-9_.-]*@)[A-Za-z0-9\[][^\s\x00-\x1f\x7f]*$`)
+	// A host or a path that begins with a dash would be an option, and what
+	// stands before the @ of an https URL is a secret.
+	urlPattern  = regexp.MustCompile(`^(https://|ssh://(` + login + `@)?)` + host + `(:[0-9]{1,5})?/` + rest + `$|^` + login + `@` + host + `:[^-\s]` + rest + `$`)
 	hashPattern = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 )
 

@@ -30,7 +30,7 @@ func invalidRun(id, format string, args ...any) error {
 var (
 	idRule   = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
 	envRule  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	fileRule = regexp.MustCompile(`^[A-Za-z0-9.-]{1,255}$`)
+	fileRule = regexp.MustCompile(`^[A-Za-z0-9._-]{1,255}$`)
 	// bash sets these itself and lets nobody else.
 	bashOwn = regexp.MustCompile(`^(UID|EUID|PPID|SHELLOPTS|BASHOPTS|BASH_VERSINFO|_)$`)
 )

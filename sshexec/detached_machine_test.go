@@ -1,7 +1,10 @@
 package sshexec_test
 
 import (
+	"bytes"
 	"io"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -74,6 +77,27 @@ func BenchmarkAttach(b *testing.B) {
 			_, err := c.Attach(b.Context(), ended, 0, io.Discard)
 			require.NoError(b, err)
 		}
+	})
+	b.Run("line by line", func(b *testing.B) { // how late a line comes, with one clock for both
+		var late []time.Duration
+		for b.Loop() {
+			var line []byte
+			_, err := c.Attach(b.Context(), sshexec.RunSpec{ID: newID(), Script: []byte(
+				"for i in {1..50}; do echo $EPOCHREALTIME; sleep 0.03; done")}, 0, writerFunc(func(p []byte) (int, error) {
+				if line = append(line, p...); bytes.HasSuffix(line, []byte("\n")) {
+					printed, err := strconv.ParseFloat(string(bytes.TrimSpace(line)), 64)
+					if err == nil { // two lines at once are not counted
+						late = append(late, time.Since(time.UnixMicro(int64(printed*1e6))))
+					}
+					line = line[:0]
+				}
+				return len(p), nil
+			}))
+			require.NoError(b, err)
+		}
+		slices.Sort(late)
+		b.ReportMetric(float64(late[len(late)/2].Microseconds())/1000, "p50-ms")
+		b.ReportMetric(float64(late[len(late)*99/100].Microseconds())/1000, "p99-ms")
 	})
 	const size = 80_000_000
 	const text = `head -c 80000000 /dev/zero | tr '\0' x`

@@ -1,6 +1,7 @@
 package sitectl_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -178,4 +179,60 @@ func BenchmarkCreateAndDelete(b *testing.B) {
 		require.NoError(b, err)
 		b.ReportMetric(float64(result.Duration.Milliseconds()), "delete-ms")
 	}
+}
+
+// A request that runs while another site comes and goes gets its answer.
+func TestRequestsOutliveTheReload(t *testing.T) {
+	srv := servertest.Start(t)
+	slow, s := phpSite("slow"), phpSite("sudden")
+	create(t, srv, slow)
+	put(t, srv, slow, slow.Paths().Web+"/index.php", `<?php file_put_contents("/tmp/slow-began", ""); sleep(3); echo "whole answer";`)
+	answer := make(chan response)
+	go func() { answer <- get(t, srv, slow.Names[0], "/") }()
+	srv.Bash(t, `until [[ -e /tmp/slow-began ]]; do sleep 0.01; done`)
+	create(t, srv, s)
+	require.Equal(t, "whole answer", (<-answer).body)
+}
+
+// FPM does not run without a pool: it ends with the last and starts with the first.
+func TestOnlyPool(t *testing.T) {
+	srv := servertest.Start(t)
+	srv.Bash(t, `mv /etc/php/8.2/fpm/pool.d/www.conf /root/`)
+	t.Cleanup(func() {
+		srv.Bash(t, `mv /root/www.conf /etc/php/8.2/fpm/pool.d/; systemctl reload-or-restart php8.2-fpm`)
+	})
+	s := phpSite("only")
+	for range 2 {
+		_, err := srv.Run(t, createCommand(t, s))
+		require.NoError(t, err)
+		put(t, srv, s, s.Paths().Web+"/index.php", `<?php echo "here";`)
+		require.Equal(t, "here", get(t, srv, s.Names[0], "/").body)
+		remove(t, srv, s)
+		require.Equal(t, "inactive\n", srv.Bash(t, `systemctl is-active php8.2-fpm || true`))
+	}
+}
+
+// A command that is stopped in the middle puts back what it replaced.
+func TestStoppedInTheMiddle(t *testing.T) {
+	srv := servertest.Start(t)
+	s := phpSite("halted")
+	create(t, srv, s)
+	cmd := createCommand(t, s)
+	cmd.Args[vhostArg] += "\n# changed"
+	// In the place of nginx's reload comes a signal for the script.
+	cmd.Script = "systemctl() { kill -TERM $BASHPID; sleep 1; }\n" + cmd.Script
+	require.Empty(t, changes(t, srv, func() {
+		_, err := srv.Run(t, cmd)
+		require.Error(t, err)
+	}))
+}
+
+func TestLongNames(t *testing.T) {
+	srv := servertest.Start(t)
+	s := staticSite("long")
+	label := strings.Repeat("a", 63)
+	s.Names = []string{label + "." + label + "." + label + "." + strings.Repeat("a", 57) + ".com"}
+	create(t, srv, s)
+	put(t, srv, s, s.Paths().Web+"/index.html", "long")
+	require.Equal(t, "long", get(t, srv, s.Names[0], "/").body)
 }

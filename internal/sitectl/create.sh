@@ -35,7 +35,7 @@ same "$vhost_file" "$vhost" || fresh_vhost=1
 if [[ $fresh_vhost ]]; then
 	test_nginx || die 83 'the configuration of nginx was broken before; nothing was changed'
 fi
-if [[ $fresh_pool ]]; then
+if [[ $fresh_pool ]] && ! no_pool; then
 	test_fpm || die 83 "the configuration of $fpm was broken before; nothing was changed"
 fi
 

@@ -41,14 +41,6 @@ if [[ $vhost_file && -e $vhost_file ]]; then
 	echo 'removed the virtual host'
 fi
 
-# last_pool: FPM does not run without any.
-last_pool() {
-	local file
-	for file in "${pool_file%/*}"/*.conf; do
-		[[ ! -e $file ]] || return 1
-	done
-}
-
 gone() {
 	[[ ! -e $socket ]]
 }
@@ -59,7 +51,7 @@ if [[ $pool_file && -e $pool_file ]]; then
 		test_fpm || die 83 "the configuration of $fpm was broken before; the pool is still there"
 		withdraw "$pool_file"
 		touched=("$fpm_service")
-		if last_pool; then
+		if no_pool; then
 			systemctl stop "$fpm_service"
 		else
 			test_fpm || die 84 "$fpm refuses to do without the pool; it was put back"

@@ -77,6 +77,14 @@ test_fpm() {
 	}
 }
 
+# no_pool: FPM does not run without any, and its test fails.
+no_pool() {
+	local file
+	for file in "${pool_file%/*}"/*.conf; do
+		[[ ! -e $file ]] || return 1
+	done
+}
+
 # eventually N CONDITION... waits up to N hundredths of a second.
 eventually() {
 	local n=$1

@@ -46,9 +46,9 @@ func deleteCommand(t testing.TB, s sitectl.Site) sshexec.Command {
 // create makes the site, and removes it when the test ends.
 func create(t testing.TB, srv *servertest.Server, s sitectl.Site) {
 	t.Helper()
+	t.Cleanup(func() { remove(t, srv, s) })
 	_, err := srv.Run(t, createCommand(t, s))
 	require.NoError(t, err)
-	t.Cleanup(func() { remove(t, srv, s) })
 }
 
 func remove(t testing.TB, srv *servertest.Server, s sitectl.Site) {

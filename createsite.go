@@ -21,7 +21,7 @@ func (s *Site) onServer() sitectl.Site {
 func (s *Site) repo(branch string) git.Repo {
 	p := s.onServer().Paths()
 	return git.Repo{
-		URL: s.Repository, Branch: branch, User: s.User, Home: p.Home, Dir: p.Site, Key: p.DeployKey, KnownHosts: p.KnownHosts,
+		URL: s.Repository, Branch: branch, User: s.User, Dir: p.Site, Key: p.DeployKey, KnownHosts: p.KnownHosts,
 	}
 }
 

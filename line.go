@@ -1,6 +1,10 @@
 package forge
 
-import "time"
+import (
+	"time"
+
+	"github.com/seed-797f2c2c/forge/internal/lines"
+)
 
 // LineType tells where a line of a log comes from.
 type LineType string
@@ -20,6 +24,10 @@ type Line struct {
 	Type   LineType
 	Text   string
 }
+
+// Printable returns the text as a terminal can safely show it: escape sequences
+// other than those for colours, and other control characters, stand as text.
+func (l Line) Printable() string { return lines.Printable(l.Text) }
 
 // Cursor is the end of the last stored line of an action's log: where the
 // reading of the run's output goes on.

@@ -81,9 +81,6 @@ func (c *core) newServer(owner string, o ServerOpts) (*Server, provider.Provider
 	case !existing && srv.Address != "":
 		return nil, nil, invalid("address", "must be empty, as the provider %q makes the machine", o.Provider)
 	}
-	if err := srv.stackConfig(existing).Validate(); err != nil {
-		return nil, nil, asInvalid(err)
-	}
 	srv.ID, srv.Owner = newID(), owner
 	return srv, p, nil
 }

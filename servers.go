@@ -54,6 +54,9 @@ func (s *Servers) Create(ctx context.Context, opts ServerOpts) (*Server, *Action
 	if err := c.sealServer(ctx, srv, p.Properties().InjectsHostKey); err != nil {
 		return nil, nil, err
 	}
+	if err := srv.stackConfig(p.Properties().Existing).Validate(); err != nil {
+		return nil, nil, asInvalid(err)
+	}
 	var action *Action
 	err = c.update(ctx, func(t *txn) error {
 		if srv.IdempotencyKey != "" {

@@ -2,13 +2,14 @@ package sshexec_test
 
 import (
 	"crypto/rand"
+	"errors"
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
@@ -76,23 +77,22 @@ func TestFenceExcludes(t *testing.T) {
 	c := startSSHD(t).dial(t)
 	fence := ownFence(t)
 	log := t.TempDir() + "/log"
-	var wg sync.WaitGroup
+	var group errgroup.Group
 	for i := range 20 {
 		epoch := int64(i%2 + 1)
-		wg.Go(func() {
+		group.Go(func() error {
 			_, err := c.Run(t.Context(), sshexec.Command{
 				Script: `echo "begin $1" >>"$2"; sleep 0.01; echo "end $1" >>"$2"`,
 				Args:   []string{strconv.FormatInt(epoch, 10), log},
 				Fence:  sshexec.Fence{Key: fence.Key, Epoch: epoch},
 			})
-			if epoch == 1 && err != nil {
-				require.ErrorIs(t, err, sshexec.ErrFenced)
-			} else {
-				require.NoError(t, err)
+			if epoch == 1 && errors.Is(err, sshexec.ErrFenced) {
+				return nil
 			}
+			return err
 		})
 	}
-	wg.Wait()
+	require.NoError(t, group.Wait())
 	text, err := os.ReadFile(log)
 	require.NoError(t, err)
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")

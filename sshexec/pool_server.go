@@ -90,8 +90,9 @@ func (s *server) take(ctx context.Context, target targetFunc) (*conn, error) {
 	}
 }
 
-// dial starts to connect for everyone who waits; so it outlives the one who
-// asked first. A failure is not kept.
+// dial starts to connect for everyone who waits. It outlives the one who asked
+// first, and ends when nobody waits any more. A failure is not kept. The caller
+// holds Pool.mu.
 func (s *server) dial(ctx context.Context, target targetFunc) *dialing {
 	d := &dialing{done: make(chan struct{})}
 	s.dialing = d

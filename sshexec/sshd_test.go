@@ -76,6 +76,8 @@ PermitRootLogin prohibit-password
 PasswordAuthentication no
 PidFile none
 Subsystem sftp /usr/lib/openssh/sftp-server
+# Keeps this machine's ~/.bashrc, and the time it takes, out of the tests.
+SetEnv SHLVL=1
 `, port, write("hostkey", hostPEM), write("authorized_keys", ssh.MarshalAuthorizedKey(signer.PublicKey())))
 	for _, line := range config {
 		text += line + "\n"

@@ -116,6 +116,7 @@ func TestAccess(t *testing.T) {
 	_, err = head(t, srv, r)
 	require.Equal(t, git.BranchMissing, outcome(t, err), "an empty repository")
 	hash := commit(t, srv, r, "main", "first", "Ann")
+	commit(t, srv, r, "a/refs/heads/main", "a name that ends alike", "Eve")
 	got, err := head(t, srv, r)
 	require.NoError(t, err)
 	require.Equal(t, hash, got)

@@ -236,3 +236,18 @@ func TestLongNames(t *testing.T) {
 	put(t, srv, s, s.Paths().Web+"/index.html", "long")
 	require.Equal(t, "long", get(t, srv, s.Names[0], "/").body)
 }
+
+// On a server with containers, numbers of users mean others there.
+func TestDeleteLeavesContainersAlone(t *testing.T) {
+	srv := servertest.Start(t)
+	s := staticSite("numbered")
+	create(t, srv, s)
+	pid := strings.TrimSpace(srv.Bash(t, `mkdir -p /root/container; cd /root/container
+		cp --parents /bin/sleep /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/libc.so.6 .
+		unshare --pid --fork chroot --userspec="$(id -u -- "$1")" . /bin/sleep 120 >/dev/null 2>&1 </dev/null &
+		echo $!`, s.User))
+	t.Cleanup(func() { srv.Bash(t, `kill -KILL "$(<"/proc/$1/task/$1/children")"; rm -r /root/container`, pid) })
+	srv.BashAs(t, s.User, `setsid sleep 120 >/dev/null 2>&1 </dev/null &`)
+	remove(t, srv, s)
+	srv.Bash(t, `kill -0 "$(<"/proc/$1/task/$1/children")"; [[ $(grep -ls '^Name:.sleep' /proc/[0-9]*/status | wc -l) == 1 ]]`, pid)
+}

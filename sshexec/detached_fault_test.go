@@ -55,7 +55,7 @@ func testKilledStart(t *testing.T, b *box) {
 		}()
 		timer := time.NewTimer(usual * time.Duration(round) / 12)
 		<-timer.C
-		b.sh(t, `pkill -KILL -f '(^systemd-run|attach "[$]|start "[$]).*%s' || :`, spec.ID)
+		b.sh(t, `pkill -KILL -f '(^systemctl|attach "[$]|start "[$]).*%s' || :`, spec.ID)
 		status, log := attach(t, c, spec)
 		require.Equal(t, sshexec.RunStatus{State: sshexec.RunExited, LogSize: 4}, status)
 		require.Equal(t, "ran\n", log)

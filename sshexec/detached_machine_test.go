@@ -44,6 +44,9 @@ func TestDetachedDiskFull(t *testing.T) {
 func TestDetachedReboot(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
+	status, _ := attach(t, b.dial(t), sshexec.RunSpec{ID: newID(), Script: []byte("systemctl daemon-reexec; exit 3")})
+	require.Equal(t, 3, status.ExitCode, "systemd began anew in the middle, as for its own upgrade")
+
 	spec := sshexec.RunSpec{ID: newID(), Script: []byte("echo ran; sleep 1000"), Files: map[string][]byte{"key": nil}}
 	run := b.follow(t, spec)
 	b.sh(t, "sync; systemd-run --quiet --on-active=1ms systemctl reboot --force --force")

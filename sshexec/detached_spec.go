@@ -134,8 +134,8 @@ func (s RunSpec) payload() ([]byte, error) {
 	return buf.Bytes(), err
 }
 
-// environ is the environment as /proc/PID/environ has it. HOME is known on the
-// server only.
+// environ is what launch.sh reads: the directory and the environment. HOME is
+// known on the server only.
 func (s RunSpec) environ() []byte {
 	env := map[string]string{
 		"USER":          s.User,
@@ -147,6 +147,7 @@ func (s RunSpec) environ() []byte {
 	}
 	maps.Copy(env, s.Env)
 	var buf bytes.Buffer
+	buf.WriteString(s.Dir + "\x00")
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		buf.WriteString(name + "=" + env[name] + "\x00")
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
@@ -179,9 +180,16 @@ func testSurroundings(t *testing.T, b *box) {
 	require.Equal(t, "claim\nlog\nstatus\n", b.sh(t, "cd /var/lib/forge/runs/%s; rm -f supervisor; ls", id))
 	require.Equal(t, "root 711\nroot 600\n", b.sh(t, "cd /var/lib/forge/runs/%s; stat -c '%%U %%a' . log", id))
 
-	b.sh(t, `mkdir -p '/srv/a "%%h" $b'`)
-	_, log = attach(t, c, sshexec.RunSpec{ID: newID(), Script: []byte("pwd"), Dir: `/srv/a "%h" $b`})
-	require.Equal(t, "/srv/a \"%h\" $b\n", log)
+	dir := "/srv/a \"%h\" $b'\\\nExecStartPre=+/usr/bin/touch /run/injected"
+	quoted, err := syntax.Quote(dir, syntax.LangBash)
+	require.NoError(t, err)
+	b.sh(t, "mkdir -p %s", quoted)
+	_, log = attach(t, c, sshexec.RunSpec{ID: newID(), Script: []byte("pwd"), Dir: dir})
+	require.Equal(t, dir+"\n", log)
+	b.sh(t, "[[ ! -e /run/injected ]]")
+	b.sh(t, `useradd --create-home --home-dir '/home/a "%%h" $b\' odd`)
+	_, log = attach(t, c, sshexec.RunSpec{ID: newID(), Script: []byte("echo \"$HOME\""), User: "odd"})
+	require.Equal(t, "/home/a \"%h\" $b\\\n", log)
 	_, log = attach(t, c, sshexec.RunSpec{ID: newID(), Script: []byte("pwd"), User: "nobody"})
 	require.Equal(t, "/\n", log, "nobody has no home")
 }

@@ -1,13 +1,14 @@
-# The first process of a run, as its user: launch RUN DIR.
+# The first process of a run, as its user: launch RUN.
 #
-# The environment comes on stdin, each NAME=VALUE ended by a NUL, from a file
-# that root opened and this user cannot. (systemd's EnvironmentFile refuses what
-# is not UTF-8 and some of what is.) No variable is used but $1, $2 and so on:
-# the environment may have one of any name.
+# The directory to start in and the environment come on stdin, each value ended
+# by a NUL, from a file that root opened and this user cannot. (systemd's
+# EnvironmentFile refuses what is not UTF-8 and some of what is.) No variable is
+# used but $1, $2 and so on: the environment may have one of any name.
 mapfile -d '' -t
-set -- "$1" "$2" "${MAPFILE[@]}"
+set -- "$1" "${MAPFILE[@]}"
 unset MAPFILE
 exec </dev/null
+export HOME="${HOME:-/}"
 if [[ -n $2 ]]; then
 	cd -- "$2" || exit
 else

@@ -57,7 +57,7 @@ unlock() {
 
 # discard removes everything that a run needs only to start.
 discard() {
-	rm -rf -- "$run"/{script,launch,supervise,end,environ,files,status.new}
+	rm -rf -- "$run"/{script,launch,supervise,end,environ,files,status.new} "$unit_file"
 }
 
 # look sets state: unknown, running, barred, interrupted, or what the status
@@ -100,7 +100,6 @@ unload() {
 	if has_systemd; then
 		systemctl --quiet stop -- "$unit" 2>/dev/null
 		systemctl --quiet reset-failed -- "$unit" 2>/dev/null
-		rm -f -- "$unit_file"
 	fi
 	return 0
 }

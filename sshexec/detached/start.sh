@@ -32,13 +32,6 @@ prepare() {
 		: >"$new/log"
 }
 
-# quoted makes one word of a unit file of what it is given.
-quoted() {
-	local word=${1//\\/\\\\}
-	word=${word//\"/\\\"}
-	printf '"%s"' "${word//%/%%}"
-}
-
 # The unit has a file of its own, as that of a transient unit does not survive
 # the reload that every installed service asks for: systemd 252 writes the
 # condition and the end there in a form that it cannot read again.
@@ -48,12 +41,11 @@ describe() {
 		Description=forge run $id
 		[Service]
 		User=$user
-		Environment=$(quoted "HOME=$home")
 		StandardInput=file:$run/environ
 		StandardOutput=append:$run/log
 		StandardError=inherit
 		ExecCondition=+/bin/sh -c 'mkdir $run/claim 2>/dev/null'
-		ExecStart=/bin/bash $run/launch $run $(quoted "${dir//\$/\$\$}")
+		ExecStart=/bin/bash $run/launch $run
 		ExecStopPost=+/bin/bash $run/end $run $unit_file
 		KillMode=control-group
 		SendSIGKILL=yes
@@ -65,11 +57,12 @@ describe() {
 
 launch() {
 	if has_systemd; then
-		describe >"$unit_file" && systemctl --quiet --no-ask-password start -- "$unit"
+		# World-readable, as systemd complains of others.
+		(umask 022 && describe >"$unit_file") && systemctl --quiet --no-ask-password start -- "$unit"
 	else
 		# It closes stdout when the claim is there. With the environment of
 		# this command it would be stopped like this command.
 		setsid --fork env -i PATH="$PATH" \
-			bash "$run/supervise" "$run" "$uid" "$gid" "$home" "$dir" "$grace" 9>&- </dev/null 2>/dev/null
+			bash "$run/supervise" "$run" "$uid" "$gid" "$home" "$grace" 9>&- </dev/null 2>/dev/null
 	fi
 }

@@ -1,4 +1,4 @@
-# Keeps a run where there is no systemd: supervise RUN UID GID HOME DIR GRACE.
+# Keeps a run where there is no systemd: supervise RUN UID GID HOME GRACE.
 # It reaches the process group of the script, not those who made their own.
 cd -- "$1" || exit
 exec 9>>supervisor
@@ -18,14 +18,14 @@ terminate() {
 	done
 	kill -KILL -- "-$group"
 }
-grace=$6
+grace=$5
 trap 'woken=1; terminate "$grace"' TERM
 
 # setsid --wait complains on stderr of a child that ended by a signal, and exits
 # with its number: a shell cannot tell that from an exit with 128 and more.
 # shellcheck disable=SC2016 # for the inner bash
 setsid --fork --wait bash -c 'echo $$ >pgid; umask 022; exec 2>&1 9>&-; exec "$@"' - \
-	setpriv --reuid="$2" --regid="$3" --init-groups -- env -i HOME="$4" /bin/bash launch "$1" "$5" \
+	setpriv --reuid="$2" --regid="$3" --init-groups -- env -i HOME="$4" /bin/bash launch "$1" \
 	<environ >>log 2>signaled &
 child=$!
 while

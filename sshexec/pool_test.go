@@ -56,7 +56,11 @@ func (g *gate) run(t *testing.T, c *sshexec.Client, n int) <-chan error {
 		}()
 	}
 	for range n {
-		<-g.begun
+		select {
+		case <-g.begun:
+		case err := <-done:
+			require.FailNow(t, "a command did not begin", "%v", err)
+		}
 	}
 	return done
 }

@@ -43,8 +43,10 @@ func (e *Exec) parse() {
 	}
 }
 
-// session serves one session until its command is done.
-func (s *Server) session(ctx context.Context, login string, newChannel ssh.NewChannel) {
+// session serves one session until its command is done. As sshd does, it gives
+// the session's place back before it says that the session is closed.
+func (s *Server) session(ctx context.Context, login string, newChannel ssh.NewChannel, free func()) {
+	defer free()
 	ch, requests, err := newChannel.Accept()
 	if err != nil {
 		return
@@ -83,6 +85,7 @@ func (s *Server) session(ctx context.Context, login string, newChannel ssh.NewCh
 		if !status.told {
 			s.tell(ch, status)
 		}
+		free()
 		_ = ch.Close()
 		<-gone
 		return

@@ -233,9 +233,10 @@ func (s *Server) serve(raw net.Conn) {
 		}
 		tasks.Go(func() {
 			s.count(+1)
-			s.session(ctx, conn.User(), channel)
-			s.count(-1)
-			<-open
+			s.session(ctx, conn.User(), channel, sync.OnceFunc(func() {
+				s.count(-1)
+				<-open
+			}))
 		})
 	}
 }

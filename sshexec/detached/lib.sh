@@ -35,8 +35,9 @@ claimed() {
 # re-executes itself, the answer is yes.
 alive() {
 	if has_systemd; then
-		case $(systemctl show --property=ActiveState --value -- "$unit" 2>/dev/null) in
-		inactive | failed) return 1 ;;
+		case $(systemctl show --property=ActiveState,Job -- "$unit" 2>/dev/null) in
+		*Job=[1-9]*) ;; # it waits to be started
+		*=inactive* | *=failed*) return 1 ;;
 		esac
 		return 0
 	fi

@@ -1,0 +1,69 @@
+package nspawn
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/seed-797f2c2c/forge/provider"
+)
+
+// hostName matches a name of dot-separated labels by RFC 1123.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$`)
+
+// identity returns the files that make a disk the machine of spec: its name,
+// its host key and who may log in.
+func identity(spec provider.Spec) ([]file, error) {
+	if len(spec.Name) > 64 || !hostName.MatchString(spec.Name) {
+		return nil, fmt.Errorf("%w: name %q must be a host name of at most 64 characters", provider.ErrInvalid, spec.Name)
+	}
+	authorized, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(spec.AuthorizedKey))
+	if err != nil || len(rest) > 0 {
+		return nil, fmt.Errorf("%w: authorized key must be one line in authorized_keys format", provider.ErrInvalid)
+	}
+	hostKey := spec.HostKey
+	if len(hostKey) == 0 {
+		if hostKey, err = newHostKey(); err != nil {
+			return nil, err
+		}
+	}
+	signer, err := ssh.ParsePrivateKey(hostKey)
+	if err != nil || signer.PublicKey().Type() != ssh.KeyAlgoED25519 {
+		return nil, fmt.Errorf("%w: host key must be an ed25519 key in OpenSSH PEM", provider.ErrInvalid)
+	}
+	machineID := make([]byte, 16)
+	_, _ = rand.Read(machineID)
+	short, _, _ := strings.Cut(spec.Name, ".")
+	hosts := "127.0.0.1 localhost\n127.0.1.1 " + spec.Name
+	if short != spec.Name {
+		hosts += " " + short
+	}
+	hosts += "\n::1 localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n"
+	return []file{
+		{"etc/hostname", 0o644, []byte(spec.Name + "\n")},
+		{"etc/hosts", 0o644, []byte(hosts)},
+		{"etc/machine-id", 0o444, []byte(hex.EncodeToString(machineID) + "\n")},
+		{"etc/ssh/ssh_host_ed25519_key", 0o600, hostKey},
+		{"etc/ssh/ssh_host_ed25519_key.pub", 0o644, ssh.MarshalAuthorizedKey(signer.PublicKey())},
+		{"root/.ssh/authorized_keys", 0o600, ssh.MarshalAuthorizedKey(authorized)},
+	}, nil
+}
+
+func newHostKey() ([]byte, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err != nil {
+		return nil, errors.New("cannot encode the host key")
+	}
+	return pem.EncodeToMemory(block), nil
+}

@@ -251,3 +251,15 @@ func TestDeleteLeavesContainersAlone(t *testing.T) {
 	remove(t, srv, s)
 	srv.Bash(t, `kill -0 "$(<"/proc/$1/task/$1/children")"; [[ $(grep -ls '^Name:.sleep' /proc/[0-9]*/status | wc -l) == 1 ]]`, pid)
 }
+
+func TestNginxThatDoesNotRun(t *testing.T) {
+	srv := servertest.Start(t)
+	s := phpSite("stopped")
+	t.Cleanup(func() { remove(t, srv, s) })
+	srv.Bash(t, `systemctl stop nginx`)
+	t.Cleanup(func() { srv.Bash(t, `systemctl start nginx`) })
+	_, err := srv.Run(t, createCommand(t, s))
+	require.ErrorIs(t, sitectl.Explain(err), sitectl.ErrNotReloaded)
+	srv.Bash(t, `! ls "$1"* "$2"* 2>/dev/null; ! systemctl is-active nginx; nginx -t -q; php-fpm8.2 -t 2>/dev/null`, s.Paths().Vhost, s.Paths().Pool)
+	remove(t, srv, s) // needs no running nginx
+}

@@ -148,6 +148,11 @@ func TestPublicKeyRefuses(t *testing.T) {
 		rsaLine(8193):                                                        "between 2048 and 8192",
 		rsaLine(16384):                                                       "between 2048 and 8192",
 		line("ssh-rsa", struct{ E, N *big.Int }{big.NewInt(1), new(big.Int).Lsh(big.NewInt(1), 2047)}): "complete key",
+		// A zero too many before the modulus makes another blob of the same key.
+		line("ssh-rsa", struct {
+			E *big.Int
+			N string
+		}{big.NewInt(65537), "\x00\x00" + strings.Repeat("\xff", 256)}): "complete key",
 		good + strings.Repeat(" ", 16<<10): "at most 16384",
 	} {
 		_, err := validate.PublicKey("key", in)

@@ -123,10 +123,7 @@ func repositoryURL(field, value string) (string, error) {
 // Git itself accepts every branch that passes.
 func TestBranchAgreesWithGit(t *testing.T) {
 	t.Parallel()
-	git, err := exec.LookPath("git")
-	if err != nil {
-		t.Skip("git is not installed")
-	}
+	git := tool(t, "git")
 	refs := rapid.OneOf(
 		rapid.StringMatching(`[A-Za-z0-9_@.+/-]{1,12}`),
 		rapid.StringMatching(`[a.@/-]{1,6}(\.lock)?(/[a.@-]{0,4}(\.lock)?)?`),

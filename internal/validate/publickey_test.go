@@ -177,10 +177,7 @@ func TestPublicKeyHuge(t *testing.T) {
 // OpenSSH reads what is let through, and agrees on the fingerprint.
 func TestPublicKeyAgreesWithOpenSSH(t *testing.T) {
 	t.Parallel()
-	keygen, err := exec.LookPath("ssh-keygen")
-	if err != nil {
-		t.Skip("ssh-keygen is not installed")
-	}
+	keygen := tool(t, "ssh-keygen")
 	skEd, _ := skLines(t)
 	for _, in := range []string{ed25519Line(t), ecdsaLine(t, elliptic.P521()), skEd} {
 		key, err := validate.PublicKey("key", in)

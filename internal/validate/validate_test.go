@@ -1,6 +1,8 @@
 package validate_test
 
 import (
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -35,6 +37,17 @@ func refuses(t *testing.T, check text, bad map[string]string) {
 		require.True(t, strings.HasPrefix(broken.Error(), "field: "+broken.Rule), broken.Error())
 		require.Less(t, len(broken.Error()), 400)
 	}
+}
+
+// tool finds a program that a test compares with.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		require.NotEqual(t, "1", os.Getenv("FORGE_TEST_MACHINES"), "%s is not installed", name)
+		t.Skip(name + " is not installed")
+	}
+	return path
 }
 
 func TestError(t *testing.T) {

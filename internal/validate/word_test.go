@@ -134,10 +134,7 @@ func TestShellsAgree(t *testing.T) {
 	for _, name := range []string{"bash", "dash"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			shell, err := exec.LookPath(name)
-			if err != nil {
-				t.Skip(name + " is not installed")
-			}
+			shell := tool(t, name)
 			rapid.Check(t, func(t *rapid.T) {
 				kind := words[rapid.SampledFrom([]string{"Branch", "Repository", "Domain", "WebDirectory"}).Draw(t, "kind")]
 				value, err := kind.check("field", candidate(kind.examples).Draw(t, "value"))

@@ -40,6 +40,9 @@ func (l *actionLog) append(from int64, lines []forge.Line) (*actionLog, error) {
 	longer := *l
 	owned := len(l.tail)
 	for i, line := range lines {
+		if err := chunk.Check(line); err != nil {
+			return nil, err
+		}
 		line.Number = from + int64(i)
 		longer.tail = append(longer.tail, line)
 		longer.size += lineSize + len(line.Text)

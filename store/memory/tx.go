@@ -94,11 +94,16 @@ func (t *tx) Events(after int64, limit int) ([]forge.Event, error) {
 func (t *tx) LastEvent() (int64, error) { return t.events.last, t.err() }
 
 func (t *tx) AppendLog(actionID string, epoch int64, from, to forge.Cursor, lines []forge.Line) error {
-	a, err := t.Actions().Get(actionID)
+	// A log shares its arrays with the one that is made of it, which the only
+	// writer alone may do.
+	if err := t.writeErr(); err != nil {
+		return err
+	}
+	actions, log := tableTx[forge.Action, forge.ActionFilter]{t, t.actions}, t.log(actionID)
+	a, err := actions.Get(actionID)
 	if err != nil {
 		return err
 	}
-	log := t.log(actionID)
 	switch {
 	case a.Epoch != epoch:
 		return &forge.Error{Class: forge.ErrConflict, Field: "epoch", Rule: "the action was handed out again"}
@@ -107,16 +112,13 @@ func (t *tx) AppendLog(actionID string, epoch int64, from, to forge.Cursor, line
 	case to.Line-from.Line != int64(len(lines)):
 		return &forge.Error{Class: forge.ErrInvalid, Field: "cursor", Rule: "must move by the number of lines"}
 	}
-	a.Cursor = to
-	if err := t.Actions().Update(a); err != nil {
-		return err
-	}
-	log, err = log.append(from.Line, lines)
+	longer, err := log.append(from.Line, lines)
 	if err != nil {
 		return err
 	}
-	t.logs.Set(actionID, log)
-	return nil
+	t.logs.Set(actionID, longer)
+	a.Cursor = to
+	return actions.Update(a)
 }
 
 // actionsTx are the actions, which have logs.

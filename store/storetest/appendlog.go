@@ -65,7 +65,15 @@ func testAppendWrong(t *testing.T, s forge.Store) {
 		return tx.AppendLog(l.id, 0, forge.Cursor{}, forge.Cursor{Line: 2}, numbered(0, 1, 0))
 	})
 	require.ErrorIs(t, err, forge.ErrInvalid)
+
+	lines := []forge.Line{{Type: forge.LineOutput}, {Type: "other"}}
+	update(t, s, func(tx forge.Tx) error {
+		require.ErrorIs(t, tx.AppendLog(l.id, 0, l.cursor, l.after(lines), lines), forge.ErrInvalid)
+		return nil
+	})
+	require.Zero(t, get(t, s, forge.Tx.Actions, l.id).Cursor)
 	require.Empty(t, readLog(t, s, l.id, 0))
+	require.NoError(t, l.append(t.Context(), s, numbered(0, 3, 0)...))
 }
 
 // testAppendNoLines moves the cursor alone, as when another run begins.

@@ -93,7 +93,11 @@ func testFilter[T, F any](t *testing.T, s forge.Store, table of[T, F], choose fu
 		}
 		set("Owner", []string{"ann", "bob"}[i%2])
 		set("IdempotencyKey", fmt.Sprint("i", i/2))
-		set("Labels", map[string]string{"env": v.one("prod", "test"), "tier": v.one("1", "2"), "": v.one("", "x")})
+		labels := map[string]string{"env": v.one("prod", "test"), "tier": v.one("1", "2"), "": v.one("", "x")}
+		if i%3 == 0 {
+			labels["empty"] = ""
+		}
+		set("Labels", labels)
 		choose(v, record)
 		records[i] = record
 	}

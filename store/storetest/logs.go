@@ -23,6 +23,7 @@ func testLogs(t *testing.T, open func(t *testing.T) forge.Store) {
 		"Ended":      testLogEnded,
 		"Concurrent": testLogConcurrent,
 		"NoLock":     testLogNoLock,
+		"Growing":    testLogGrowing,
 		"Stop":       testLogStop,
 		"Separate":   testLogSeparate,
 	})
@@ -205,6 +206,26 @@ func testLogNoLock(t *testing.T, s forge.Store) {
 		seen++
 	}
 	require.Equal(t, 10, seen)
+}
+
+// testLogGrowing appends while a line is worked on, which changes none of those
+// that come next.
+func testLogGrowing(t *testing.T, s forge.Store) {
+	const count = 3000
+	l := newLogger(t, s)
+	require.NoError(t, l.append(t.Context(), s, numbered(0, 10, 1000)...))
+	next := int64(0)
+	for line, err := range s.Log(t.Context(), l.id, 0) {
+		require.NoError(t, err)
+		want := numbered(next, 1, 1000)[0]
+		require.Equal(t, want.Number, line.Number)
+		require.Equal(t, want.Text, line.Text)
+		next++
+		if l.cursor.Line < count {
+			require.NoError(t, l.append(t.Context(), s, numbered(l.cursor.Line, 299, 1000)...))
+		}
+	}
+	require.GreaterOrEqual(t, next, int64(10))
 }
 
 func testLogStop(t *testing.T, s forge.Store) {

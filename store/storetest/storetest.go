@@ -17,6 +17,10 @@
 //   - names these fields in a conflict: "id", "idempotency_key", "domain",
 //     "fingerprint", "key" (of a grant), "status" (of a deployment), "epoch" and
 //     "cursor" (of AppendLog);
+//   - refuses with forge.ErrInvalid lines whose count does not fit the cursors,
+//     and those of an unknown type; it does so before it stores any;
+//   - starts before the oldest event that it has when it is asked for those
+//     after forge.Beginning;
 //   - removes the lines of an action with it, and takes an action that it does
 //     not have to have no lines.
 package storetest

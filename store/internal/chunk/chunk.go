@@ -27,6 +27,13 @@ func Encode(lines []forge.Line) ([]byte, error) {
 	return data, nil
 }
 
+// Check returns an error of class forge.ErrInvalid for a line of a type that
+// package forge does not know.
+func Check(line forge.Line) error {
+	_, err := pack(line.Type)
+	return err
+}
+
 // Decode unpacks a chunk. The texts of its lines share memory, and their times
 // are UTC.
 func Decode(data []byte) ([]forge.Line, error) {

@@ -29,6 +29,8 @@ func TestRoundTrip(t *testing.T) {
 
 func TestUnknownType(t *testing.T) {
 	t.Parallel()
+	require.ErrorIs(t, chunk.Check(forge.Line{Type: "other"}), forge.ErrInvalid)
+	require.NoError(t, chunk.Check(forge.Line{Type: forge.LineSystem}))
 	_, err := chunk.Encode([]forge.Line{{Type: "other"}})
 	require.ErrorIs(t, err, forge.ErrInvalid)
 

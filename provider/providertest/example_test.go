@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"testing"
 
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/provider/providertest"
@@ -38,4 +39,16 @@ func ExampleFake() {
 	// get: pending
 	// get: active
 	// made: 1
+}
+
+// An adapter's tests call the suite with what its machines need.
+func ExampleTest() {
+	_ = func(t *testing.T, cloud provider.Provider) {
+		providertest.Test(t, cloud, &providertest.Options{
+			Spec: func(int) provider.Spec {
+				return provider.Spec{Region: "fra1", Size: "s-1vcpu-1gb", Image: "debian-12"}
+			},
+			UnknownID: "1",
+		})
+	}
 }

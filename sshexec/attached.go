@@ -57,7 +57,7 @@ func (c *Client) Run(ctx context.Context, cmd Command) (*Result, error) {
 	cause := context.Cause(ctx)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
-	c.stop(ctx, token)
+	stopErr := c.stop(ctx, token)
 	select {
 	case <-a.ended:
 	case <-ctx.Done():
@@ -68,6 +68,8 @@ func (c *Client) Run(ctx context.Context, cmd Command) (*Result, error) {
 		return result, nil
 	case errors.Is(err, ErrUnknown):
 		return nil, fmt.Errorf("%w: %w", err, cause)
+	case stopErr != nil: // it has ended, and may have left processes behind
+		return nil, fmt.Errorf("%w: %w: stop it: %w", ErrUnknown, cause, stopErr)
 	default:
 		return result, fmt.Errorf("the command was stopped: %w", cause)
 	}
@@ -76,16 +78,17 @@ func (c *Client) Run(ctx context.Context, cmd Command) (*Result, error) {
 // stop ends the processes of a command. It goes by another session, as sshd
 // before 9.8 does not deliver signals to a process of root, and as the session
 // of the command may be stuck.
-func (c *Client) stop(ctx context.Context, token string) {
+func (c *Client) stop(ctx context.Context, token string) error {
 	a, err := c.Urgent().start(ctx, Command{Script: stopScript, Args: []string{token}}, rand.Text())
 	if err != nil {
-		return
+		return err
 	}
 	select {
 	case <-a.ended:
 	case <-ctx.Done():
 	}
-	_, _ = a.finish(ctx)
+	_, err = a.finish(ctx)
+	return err
 }
 
 // attached is a command that runs in a session.
@@ -241,8 +244,7 @@ func (a *attached) finish(ctx context.Context) (*Result, error) {
 // that the caller's writers take does not count.
 func (a *attached) drain(ctx context.Context) bool {
 	begun := time.Now()
-	_, before1 := a.stdout.pace()
-	_, before2 := a.stderr.pace()
+	_, before := a.pace()
 	timer := time.NewTimer(drainQuiet)
 	defer timer.Stop()
 	for {
@@ -253,14 +255,18 @@ func (a *attached) drain(ctx context.Context) bool {
 			return false
 		case <-timer.C:
 		}
-		quiet1, spent1 := a.stdout.pace()
-		quiet2, spent2 := a.stderr.pace()
-		left := min(
-			drainQuiet-min(quiet1, quiet2, time.Since(begun)),
-			drainMost+spent1-before1+spent2-before2-time.Since(begun))
+		quiet, spent := a.pace()
+		waited := time.Since(begun)
+		left := min(drainQuiet-min(quiet, waited), drainMost-(waited-(spent-before)))
 		if left <= 0 {
 			return false
 		}
 		timer.Reset(left)
 	}
+}
+
+func (a *attached) pace() (quiet, spent time.Duration) {
+	quiet1, spent1 := a.stdout.pace()
+	quiet2, spent2 := a.stderr.pace()
+	return min(quiet1, quiet2), spent1 + spent2
 }

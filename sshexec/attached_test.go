@@ -3,6 +3,7 @@ package sshexec_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"os"
 	"strings"
 	"testing"
@@ -124,6 +125,7 @@ func TestRunStops(t *testing.T) {
 		"root":   {Script: "echo $$; sleep 60"},
 		"user":   {Script: "echo $$; sleep 60", User: "daemon"},
 		"deaf":   {Script: "trap '' TERM; echo $$; while :; do sleep 60; done"},
+		"many":   {Script: "echo $$; for i in {1..30}; do sleep 60 & (sleep 60; :) & done; wait"},
 		"child":  {Script: "env -i setsid sleep 60 & echo $!; wait"},
 		"fenced": {Script: "echo $$; sleep 60", User: "daemon", Fence: ownFence(t)},
 	} {
@@ -131,8 +133,10 @@ func TestRunStops(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
+			mark := rand.Text()
 			first := &firstLine{seen: make(chan string, 1)}
 			cmd.Stdout = first
+			cmd.Script = "export TEST_MARK=" + mark + "; " + cmd.Script
 			done := make(chan error, 1)
 			go func() {
 				_, err := c.Run(ctx, cmd)
@@ -146,6 +150,9 @@ func TestRunStops(t *testing.T) {
 			require.NotErrorIs(t, err, sshexec.ErrUnknown)
 			require.Less(t, time.Since(begun), 5*time.Second)
 			requireGone(t, pid)
+			left, err := c.Run(t.Context(), sshexec.Command{Script: `grep -lszF "TEST_MARK=$1" /proc/[0-9]*/environ || true`, Args: []string{mark}})
+			require.NoError(t, err)
+			require.Empty(t, string(left.Stdout))
 		})
 	}
 }

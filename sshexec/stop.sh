@@ -2,6 +2,7 @@
 # stop.sh TOKEN ends a command: the processes that carry its token in their
 # environment, their sessions and their descendants. TERM first, KILL a second
 # later. Fails when some are left after all.
+set +e # a process may be gone before it is looked at or asked to go
 shopt -s nullglob
 declare -A found=() asked=() # asked: not to be sent TERM any more
 

@@ -55,7 +55,7 @@ func testKilledStart(t *testing.T, b *box) {
 		}()
 		timer := time.NewTimer(usual * time.Duration(round) / 12)
 		<-timer.C
-		b.sh(t, `pkill -KILL -f '(^systemctl|attach "[$]|start "[$]).*%s' || :`, spec.ID)
+		b.sh(t, "grep -lzxsF -e %[1]s -e forge-run-%[1]s.service /proc/[0-9]*/cmdline | cut -d/ -f3 | xargs -r kill -KILL || :", spec.ID)
 		status, log := attach(t, c, spec)
 		require.Equal(t, sshexec.RunStatus{State: sshexec.RunExited, LogSize: 4}, status)
 		require.Equal(t, "ran\n", log)
@@ -167,7 +167,7 @@ func testDetach(t *testing.T, b *box) {
 // followerGone waits until no process on the server follows the run.
 func (b *box) followerGone(t *testing.T, id string) {
 	t.Helper()
-	b.sh(t, `for p in $(pgrep -f 'attach "[$].*%s'); do timeout 60 tail --pid=$p -f /dev/null; done`, id)
+	b.sh(t, `for p in $(grep -lzxsF -- %s /proc/[0-9]*/cmdline | cut -d/ -f3); do timeout 60 tail --pid=$p -f /dev/null; done`, id)
 }
 
 // A connection that is cut without a word is not seen by sshd.

@@ -52,13 +52,8 @@ func TestDetachedReboot(t *testing.T) {
 	b.sh(t, "sync; systemd-run --quiet --on-active=1ms systemctl reboot --force --force")
 	<-run.done
 	require.ErrorIs(t, run.err, sshexec.ErrUnknown)
-	var c *sshexec.Client
-	require.Eventually(t, func() (up bool) {
-		var err error
-		c, err = sshexec.Dial(t.Context(), b.target)
-		return err == nil
-	}, 30*time.Second, 500*time.Millisecond)
-	t.Cleanup(func() { _ = c.Close() })
+	b.await(t)
+	c := b.dial(t)
 	status, log := attach(t, c, spec)
 	require.Equal(t, sshexec.RunStatus{State: sshexec.RunInterrupted, LogSize: 4}, status)
 	require.Equal(t, "ran\n", log)

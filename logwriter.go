@@ -11,10 +11,11 @@ import (
 )
 
 const (
-	// flushBytes and flushEvery say when lines are stored: whichever comes
-	// first. They bound what waits for the store, which the reading of the
+	// flushBytes, flushLines and flushEvery say when lines are stored:
+	// whichever comes first. They bound what waits for the store, which the reading of the
 	// run's output waits for in turn.
 	flushBytes = 256 << 10
+	flushLines = 8192
 	flushEvery = 20 * time.Millisecond
 )
 
@@ -85,7 +86,7 @@ func (l *logWriter) add(line lines.Line) {
 	}
 	l.lines = append(l.lines, Line{Type: LineOutput, Text: line.Text})
 	l.bytes += len(line.Text)
-	if l.bytes >= flushBytes {
+	if l.bytes >= flushBytes || len(l.lines) >= flushLines {
 		l.flush()
 	}
 }

@@ -55,6 +55,18 @@ func (c cgroup) started(ctx context.Context) (bool, error) {
 	}
 }
 
+// pause returns early, with an error, when the context ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // remove kills every process of the cgroup and removes it.
 func (c cgroup) remove(ctx context.Context) error {
 	err := os.WriteFile(filepath.Join(string(c), "cgroup.kill"), []byte("1"), 0)
@@ -69,13 +81,27 @@ func (c cgroup) remove(ctx context.Context) error {
 			return err
 		}
 	}
+	return removeDirs(string(c))
+}
+
+// removeV1 removes what systemd-nspawn makes by the same name in the
+// hierarchy of cgroup v1 that systemd uses, where the host has it.
+func removeV1(id string) error {
+	return removeDirs(filepath.Join("/sys/fs/cgroup/systemd", id))
+}
+
+// removeDirs removes a tree of directories whose files are the kernel's.
+func removeDirs(root string) error {
 	var dirs []string
-	err = filepath.WalkDir(string(c), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
 			dirs = append(dirs, path)
 		}
 		return err
 	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	for _, dir := range slices.Backward(dirs) {
 		err = errors.Join(err, os.Remove(dir))
 	}

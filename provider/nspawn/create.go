@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-797f2c2c/forge/internal/filelock"
 	"github.com/seed-797f2c2c/forge/provider"
 )
 
@@ -27,11 +28,10 @@ func (p *Provider) Create(ctx context.Context, spec provider.Spec) (*provider.Ma
 }
 
 func (p *Provider) create(ctx context.Context, spec provider.Spec) (*provider.Machine, error) {
-	if spec.ID == "" {
-		return nil, fmt.Errorf("%w: id is empty", provider.ErrInvalid)
+	if err := spec.Validate(); err != nil {
+		return nil, err
 	}
 	id := p.machineID(spec.ID)
-	spec.Name = cmp.Or(spec.Name, id)
 	files, err := identity(spec)
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func (p *Provider) make(ctx context.Context, id string, rec *record, files []fil
 
 // join writes the machine's first record and connects it to the network.
 func (p *Provider) join(ctx context.Context, id string, rec *record) error {
-	held, err := lock(ctx, hostLock, "network")
+	held, err := filelock.Lock(ctx, hostLock, "network")
 	if err != nil {
 		return err
 	}

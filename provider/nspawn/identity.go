@@ -7,7 +7,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -15,18 +14,18 @@ import (
 	"github.com/seed-797f2c2c/forge/provider"
 )
 
-// hostName matches a name of dot-separated labels by RFC 1123.
-var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$`)
+// maxName is what the kernel takes for a host name, in bytes.
+const maxName = 64
 
 // identity returns the files that make a disk the machine of spec: its name,
 // its host key and who may log in.
 func identity(spec provider.Spec) ([]file, error) {
-	if len(spec.Name) > 64 || !hostName.MatchString(spec.Name) {
-		return nil, fmt.Errorf("%w: name %q must be a host name of at most 64 characters", provider.ErrInvalid, spec.Name)
+	if len(spec.Name) > maxName {
+		return nil, fmt.Errorf("%w: Name must have at most %d characters", provider.ErrInvalid, maxName)
 	}
-	authorized, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(spec.AuthorizedKey))
-	if err != nil || len(rest) > 0 {
-		return nil, fmt.Errorf("%w: authorized key must be one line in authorized_keys format", provider.ErrInvalid)
+	authorized, _, _, _, err := ssh.ParseAuthorizedKey([]byte(spec.AuthorizedKey))
+	if err != nil {
+		return nil, fmt.Errorf("%w: AuthorizedKey is required: nobody could log in", provider.ErrInvalid)
 	}
 	hostKey := spec.HostKey
 	if len(hostKey) == 0 {
@@ -36,7 +35,7 @@ func identity(spec provider.Spec) ([]file, error) {
 	}
 	signer, err := ssh.ParsePrivateKey(hostKey)
 	if err != nil || signer.PublicKey().Type() != ssh.KeyAlgoED25519 {
-		return nil, fmt.Errorf("%w: host key must be an ed25519 key in OpenSSH PEM", provider.ErrInvalid)
+		return nil, fmt.Errorf("%w: HostKey must be an ed25519 key in OpenSSH PEM", provider.ErrInvalid)
 	}
 	machineID := make([]byte, 16)
 	_, _ = rand.Read(machineID)

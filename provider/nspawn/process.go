@@ -71,6 +71,7 @@ func stop(ctx context.Context, id string) error {
 	if err := group.remove(ctx); err != nil {
 		return fmt.Errorf("end the processes: %w", err)
 	}
+	err = removeV1(id)
 	for _, dir := range []string{"propagate", "unix-export"} {
 		err = errors.Join(err, removeTree(filepath.Join("/run/systemd/nspawn", dir, id)))
 	}

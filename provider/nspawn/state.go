@@ -1,6 +1,7 @@
 package nspawn
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-797f2c2c/forge/internal/filelock"
 	"github.com/seed-797f2c2c/forge/provider"
 )
 
@@ -40,6 +42,11 @@ func (p *Provider) machineID(specID string) string {
 
 func (p *Provider) path(id string) string { return filepath.Join(p.cfg.Dir, "machines", id+".json") }
 func (p *Provider) disk(id string) disk   { return disk(filepath.Join(p.cfg.Dir, "machines", id)) }
+
+// lock holds a name against every program that uses Dir.
+func (p *Provider) lock(ctx context.Context, name string) (*os.File, error) {
+	return filelock.Lock(ctx, filepath.Join(p.cfg.Dir, "lock"), name)
+}
 
 // load returns provider.ErrNotFound when there is no such machine.
 func (p *Provider) load(id string) (*record, error) {

@@ -7,17 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tryLock takes a lock that belongs to the open file, not to the process, so
-// that it works between goroutines and is inherited by child processes.
-func tryLock(f *os.File, offset int64) (bool, error) {
-	l := unix.Flock_t{Type: unix.F_WRLCK, Start: offset, Len: 1}
-	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &l)
-	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
 func mountOverlay(name, target, options string) error {
 	return os.NewSyscallError("mount overlay", unix.Mount(name, target, "overlay", 0, options))
 }

@@ -2,14 +2,9 @@
 
 package nspawn
 
-import (
-	"errors"
-	"os"
-)
+import "errors"
 
-// Elsewhere Validate refuses before any of these is reached.
-
-func tryLock(*os.File, int64) (bool, error) { return false, errors.ErrUnsupported }
+// Elsewhere Validate refuses before one of these is reached.
 
 func mountOverlay(_, _, _ string) error { return errors.ErrUnsupported }
 

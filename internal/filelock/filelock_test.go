@@ -1,0 +1,67 @@
+package filelock_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-797f2c2c/forge/internal/filelock"
+)
+
+func TestLockExcludes(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	file := filepath.Join(t.TempDir(), "sub", "lock")
+	var wg sync.WaitGroup
+	var holders, most atomic.Int32
+	for range 20 {
+		wg.Go(func() {
+			held, err := filelock.Lock(context.Background(), file, "a")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			most.Store(max(most.Load(), holders.Add(1)))
+			runtime.Gosched()
+			holders.Add(-1)
+			_ = held.Close()
+		})
+	}
+	wg.Wait()
+	require.EqualValues(t, 1, most.Load())
+}
+
+func TestLockHonoursContextAndName(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	file := filepath.Join(t.TempDir(), "lock")
+	a, err := filelock.Lock(t.Context(), file, "a")
+	require.NoError(t, err)
+	b, err := filelock.Lock(t.Context(), file, "b")
+	require.NoError(t, err, "another name is another lock")
+	require.NoError(t, b.Close())
+
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err = filelock.Lock(ctx, file, "a")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+
+	require.NoError(t, a.Close())
+	again, err := filelock.Lock(t.Context(), file, "a")
+	require.NoError(t, err)
+	require.NoError(t, again.Close())
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	require.Zero(t, info.Size(), "locks leave nothing in the file")
+}

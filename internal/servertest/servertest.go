@@ -1,4 +1,5 @@
-// Package servertest runs the commands of a test on a real server.
+// Package servertest runs the commands of a test on a real server, which the
+// tests of a package share.
 package servertest
 
 import (
@@ -9,28 +10,32 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/crypto/ssh"
 
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
-// Server is a machine with nginx, PHP-FPM 8.2 and git.
+// Server is a machine with nginx, PHP-FPM and git.
 type Server struct {
 	Client *sshexec.Client
+	PHP    string // version, as "8.2"
 }
 
-// Start returns a server.
+// Start returns the server of the package's tests, which have to end by Main.
+// It skips the test where there can be none, unless FORGE_TEST_MACHINES is 1.
 func Start(t testing.TB) *Server {
-	pem, err := os.ReadFile("/root/.ssh/id_ed25519")
-	require.NoError(t, err)
-	signer, err := ssh.ParsePrivateKey(pem)
-	require.NoError(t, err)
-	client, err := sshexec.Dial(t.Context(), sshexec.Target{
-		Addr: os.Getenv("DEVADDR"), User: "root", Signers: []ssh.Signer{signer}, HostKeys: sshexec.FirstUse(),
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = client.Close() })
-	return &Server{client}
+	t.Helper()
+	theMachine.once.Do(theMachine.boot)
+	if missing := theMachine.missing; missing != nil {
+		require.NotEqual(t, "1", os.Getenv("FORGE_TEST_MACHINES"), missing.Error())
+		t.Skip(missing)
+	}
+	require.NoError(t, theMachine.err)
+	return theMachine.server
+}
+
+func firstLine(b []byte) string {
+	line, _, _ := strings.Cut(string(b), "\n")
+	return line
 }
 
 // Run runs a command and returns what it printed.

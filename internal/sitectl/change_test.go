@@ -19,7 +19,7 @@ const (
 
 func TestCreateAgainChangesNothing(t *testing.T) {
 	srv := servertest.Start(t)
-	s := phpSite("twice")
+	s := phpSite(srv, "twice")
 	create(t, srv, s)
 	require.Empty(t, changes(t, srv, func() {
 		out, err := srv.Run(t, createCommand(t, s))
@@ -30,7 +30,7 @@ func TestCreateAgainChangesNothing(t *testing.T) {
 
 func TestDeleteTakesAwayWhatCreateMade(t *testing.T) {
 	srv := servertest.Start(t)
-	s := phpSite("gone")
+	s := phpSite(srv, "gone")
 	other := staticSite("stays")
 	create(t, srv, other)
 	put(t, srv, other, other.Paths().Web+"/index.html", "stays")
@@ -70,13 +70,13 @@ END
 // One site's mistake touches no other, whatever is wrong with it.
 func TestRejectedConfigurationIsPutBack(t *testing.T) {
 	srv := servertest.Start(t)
-	neighbour, s := phpSite("neighbour"), phpSite("mistake")
+	neighbour, s := phpSite(srv, "neighbour"), phpSite(srv, "mistake")
 	create(t, srv, neighbour)
 	put(t, srv, neighbour, neighbour.Paths().Web+"/index.php", `<?php echo "fine";`)
 	serves := func() {
 		t.Helper()
 		require.Equal(t, "fine", get(t, srv, neighbour.Names[0], "/").body)
-		srv.Bash(t, `nginx -t -q; php-fpm8.2 -t 2>/dev/null; ! ls /etc/nginx/forge.d/*.undo /etc/php/8.2/fpm/pool.d/*.undo 2>/dev/null`)
+		srv.Bash(t, `nginx -t -q; "php-fpm$1" -t 2>/dev/null; ! ls /etc/nginx/forge.d/*.undo /etc/php/*/fpm/pool.d/*.undo 2>/dev/null`, srv.PHP)
 	}
 	run := func(cmd sshexec.Command) error {
 		_, err := srv.Run(t, cmd)
@@ -107,9 +107,9 @@ func TestRejectedConfigurationIsPutBack(t *testing.T) {
 
 func TestConfigurationThatWasBrokenBefore(t *testing.T) {
 	srv := servertest.Start(t)
-	made, s := phpSite("made"), phpSite("unmade")
+	made, s := phpSite(srv, "made"), phpSite(srv, "unmade")
 	create(t, srv, made)
-	for _, file := range []string{"/etc/nginx/conf.d/zz-broken.conf", "/etc/php/8.2/fpm/pool.d/zz-broken.conf"} {
+	for _, file := range []string{"/etc/nginx/conf.d/zz-broken.conf", "/etc/php/" + srv.PHP + "/fpm/pool.d/zz-broken.conf"} {
 		srv.Bash(t, `echo '[broken nonsense' >"$1"`, file)
 		require.Empty(t, changes(t, srv, func() {
 			_, err := srv.Run(t, createCommand(t, s))
@@ -130,7 +130,7 @@ func TestConfigurationThatWasBrokenBefore(t *testing.T) {
 // one puts back what was.
 func TestCreateAfterAKilledOne(t *testing.T) {
 	srv := servertest.Start(t)
-	s := phpSite("resumed")
+	s := phpSite(srv, "resumed")
 	create(t, srv, s)
 	srv.Bash(t, `ln "$1" "$1.undo"; echo nonsense >"$1.new"; mv "$1.new" "$1"; echo nonsense >/etc/nginx/forge.d/x.conf; : >/etc/nginx/forge.d/x.conf.undo`, s.Paths().Vhost)
 	out, err := srv.Run(t, createCommand(t, s))
@@ -160,7 +160,7 @@ func TestUserOfOthersIsRefused(t *testing.T) {
 
 func TestMissingStack(t *testing.T) {
 	srv := servertest.Start(t)
-	s := phpSite("early")
+	s := phpSite(srv, "early")
 	s.PHPVersion = "7.9"
 	require.Empty(t, changes(t, srv, func() {
 		_, err := srv.Run(t, createCommand(t, s))
@@ -170,7 +170,7 @@ func TestMissingStack(t *testing.T) {
 
 func BenchmarkCreateAndDelete(b *testing.B) {
 	srv := servertest.Start(b)
-	s := phpSite("bench")
+	s := phpSite(srv, "bench")
 	for b.Loop() {
 		result, err := srv.Client.Run(b.Context(), createCommand(b, s))
 		require.NoError(b, err)
@@ -184,7 +184,7 @@ func BenchmarkCreateAndDelete(b *testing.B) {
 // A request that runs while another site comes and goes gets its answer.
 func TestRequestsOutliveTheReload(t *testing.T) {
 	srv := servertest.Start(t)
-	slow, s := phpSite("slow"), phpSite("sudden")
+	slow, s := phpSite(srv, "slow"), phpSite(srv, "sudden")
 	create(t, srv, slow)
 	put(t, srv, slow, slow.Paths().Web+"/index.php", `<?php file_put_contents("/tmp/slow-began", ""); sleep(3); echo "whole answer";`)
 	answer := make(chan response)
@@ -197,25 +197,25 @@ func TestRequestsOutliveTheReload(t *testing.T) {
 // FPM does not run without a pool: it ends with the last and starts with the first.
 func TestOnlyPool(t *testing.T) {
 	srv := servertest.Start(t)
-	srv.Bash(t, `mv /etc/php/8.2/fpm/pool.d/www.conf /root/`)
+	srv.Bash(t, `mv "/etc/php/$1/fpm/pool.d/www.conf" /root/`, srv.PHP)
 	t.Cleanup(func() {
-		srv.Bash(t, `mv /root/www.conf /etc/php/8.2/fpm/pool.d/; systemctl reload-or-restart php8.2-fpm`)
+		srv.Bash(t, `mv /root/www.conf "/etc/php/$1/fpm/pool.d/"; systemctl reload-or-restart "php$1-fpm"`, srv.PHP)
 	})
-	s := phpSite("only")
+	s := phpSite(srv, "only")
 	for range 2 {
 		_, err := srv.Run(t, createCommand(t, s))
 		require.NoError(t, err)
 		put(t, srv, s, s.Paths().Web+"/index.php", `<?php echo "here";`)
 		require.Equal(t, "here", get(t, srv, s.Names[0], "/").body)
 		remove(t, srv, s)
-		require.Equal(t, "inactive\n", srv.Bash(t, `systemctl is-active php8.2-fpm || true`))
+		require.Equal(t, "inactive\n", srv.Bash(t, `systemctl is-active "php$1-fpm" || true`, srv.PHP))
 	}
 }
 
 // A command that is stopped in the middle puts back what it replaced.
 func TestStoppedInTheMiddle(t *testing.T) {
 	srv := servertest.Start(t)
-	s := phpSite("halted")
+	s := phpSite(srv, "halted")
 	create(t, srv, s)
 	cmd := createCommand(t, s)
 	cmd.Args[vhostArg] += "\n# changed"
@@ -254,12 +254,12 @@ func TestDeleteLeavesContainersAlone(t *testing.T) {
 
 func TestNginxThatDoesNotRun(t *testing.T) {
 	srv := servertest.Start(t)
-	s := phpSite("stopped")
+	s := phpSite(srv, "stopped")
 	t.Cleanup(func() { remove(t, srv, s) })
 	srv.Bash(t, `systemctl stop nginx`)
 	t.Cleanup(func() { srv.Bash(t, `systemctl start nginx`) })
 	_, err := srv.Run(t, createCommand(t, s))
 	require.ErrorIs(t, sitectl.Explain(err), sitectl.ErrNotReloaded)
-	srv.Bash(t, `! ls "$1"* "$2"* 2>/dev/null; ! systemctl is-active nginx; nginx -t -q; php-fpm8.2 -t 2>/dev/null`, s.Paths().Vhost, s.Paths().Pool)
+	srv.Bash(t, `! ls "$1"* "$2"* 2>/dev/null; ! systemctl is-active nginx; nginx -t -q; "$3" -t 2>/dev/null`, s.Paths().Vhost, s.Paths().Pool, s.Paths().FPM)
 	remove(t, srv, s) // needs no running nginx
 }

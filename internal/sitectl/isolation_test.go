@@ -22,7 +22,7 @@ func refused(t *testing.T, srv *servertest.Server, user, script string, args ...
 
 func TestSitesAreApart(t *testing.T) {
 	srv := servertest.Start(t)
-	thief, victim := phpSite("thief"), phpSite("owner")
+	thief, victim := phpSite(srv, "thief"), phpSite(srv, "owner")
 	create(t, srv, victim)
 	create(t, srv, thief)
 	p := victim.Paths()
@@ -68,7 +68,7 @@ func TestSitesAreApart(t *testing.T) {
 // Whatever a site's user plants in the home, root does not follow it.
 func TestPlantedLinks(t *testing.T) {
 	srv := servertest.Start(t)
-	s := phpSite("planter")
+	s := phpSite(srv, "planter")
 	create(t, srv, s)
 	p := s.Paths()
 	srv.Bash(t, `install -d -m 0700 /root/target; echo kept >/root/target/file; chmod 0600 /root/target/file`)

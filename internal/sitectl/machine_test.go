@@ -15,18 +15,17 @@ import (
 // The tests on the machine run one after the other, as the commands on a
 // server do.
 
-func phpSite(name string) sitectl.Site {
-	return sitectl.Site{
-		ID: name + "-0190", User: name, Directory: name + ".example.com", WebDirectory: "/public",
-		Kind: nginx.PHP, PHPVersion: "8.2",
-		Names: []string{name + ".example.com", "www." + name + ".example.com"},
-	}
+func phpSite(srv *servertest.Server, name string) sitectl.Site {
+	s := staticSite(name)
+	s.Kind, s.PHPVersion, s.WebDirectory = nginx.PHP, srv.PHP, "/public"
+	return s
 }
 
 func staticSite(name string) sitectl.Site {
-	s := phpSite(name)
-	s.Kind, s.PHPVersion, s.WebDirectory = nginx.Static, "", ""
-	return s
+	return sitectl.Site{
+		ID: name + "-0190", User: name, Directory: name + ".example.com", Kind: nginx.Static,
+		Names: []string{name + ".example.com", "www." + name + ".example.com"},
+	}
 }
 
 func createCommand(t testing.TB, s sitectl.Site) sshexec.Command {
@@ -83,7 +82,7 @@ func get(t testing.TB, srv *servertest.Server, host, path string) response {
 func changes(t testing.TB, srv *servertest.Server, do func()) string {
 	t.Helper()
 	const list = `find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run/systemd -o -path /run/forge \
-		-o -path /var/log/journal -o -path /var/lib/forge -o -path /run/sshd -o -path /run/log -o -path /run/user -o -path /var/log/php8.2-fpm.log \) -prune \
+		-o -path /var/log/journal -o -path /var/lib/forge -o -path /run/sshd -o -path /run/log -o -path /run/user -o -path '/var/log/php*-fpm.log' \) -prune \
 		-o ! -type d -printf '%p %i %s %m %U:%G %T@\n' | sort >"$1"`
 	srv.Bash(t, list, "/dev/shm/before")
 	do()

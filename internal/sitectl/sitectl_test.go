@@ -13,10 +13,13 @@ import (
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
+// anyServer is for what needs none.
+var anyServer = &servertest.Server{PHP: "8.2"}
+
 func TestScriptsAreClean(t *testing.T) {
 	t.Parallel()
-	servertest.Shellcheck(t, createCommand(t, phpSite("a")).Script)
-	servertest.Shellcheck(t, deleteCommand(t, phpSite("a")).Script)
+	servertest.Shellcheck(t, createCommand(t, phpSite(anyServer, "a")).Script)
+	servertest.Shellcheck(t, deleteCommand(t, phpSite(anyServer, "a")).Script)
 }
 
 func TestPaths(t *testing.T) {
@@ -36,7 +39,7 @@ func TestPaths(t *testing.T) {
 		FPM:        "php-fpm8.2",
 		FPMService: "php8.2-fpm",
 		PHP:        "php8.2",
-	}, phpSite("site").Paths())
+	}, phpSite(anyServer, "site").Paths())
 }
 
 func TestCreateRefuses(t *testing.T) {
@@ -59,7 +62,7 @@ func TestCreateRefuses(t *testing.T) {
 		"name":                  func(s *sitectl.Site) { s.Names = []string{"a;b"} },
 		"known hosts":           func(s *sitectl.Site) { s.KnownHosts = "x" },
 	} {
-		s := phpSite("a")
+		s := phpSite(anyServer, "a")
 		change(&s)
 		_, err := sitectl.Create(s)
 		require.Error(t, err, name)
@@ -75,7 +78,7 @@ func TestPathsProperty(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9./_-]{1,20}`))
-		s := phpSite("a")
+		s := phpSite(anyServer, "a")
 		s.ID, s.User, s.Directory, s.WebDirectory = text.Draw(t, "id"), text.Draw(t, "user"), text.Draw(t, "directory"), text.Draw(t, "web")
 		cmd, err := sitectl.Create(s)
 		if err != nil {

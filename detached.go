@@ -21,10 +21,22 @@ type watcher func(t *txn, a *Action, text string)
 // started it, and stores its output until its end. A lost connection makes the
 // action wait for the next try, and the run goes on meanwhile.
 func (w *work) detached(ctx context.Context, srv *Server, spec sshexec.RunSpec, watch watcher) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-w.shutdown:
+			cancel(errShutdown)
+		case <-ctx.Done():
+		}
+	}()
+	client := w.client(srv)
+	if err := w.stopStale(ctx, client); err != nil {
+		return attachError(ctx, err)
+	}
 	if err := w.startsRun(ctx, spec.ID); err != nil {
 		return err
 	}
-	client := w.client(srv)
 	status, err := w.deliver(ctx, srv, watch, func(from int64, log io.Writer) (sshexec.RunStatus, error) {
 		return client.Attach(ctx, spec, from, log)
 	})
@@ -65,6 +77,37 @@ func (c *core) secrets(ctx context.Context, srv *Server) (func(string, bool) str
 		return nil, fmt.Errorf("open the database password of server %s: %w", srv.ID, err)
 	}
 	return mask.New(password.Reveal()).Mask, nil
+}
+
+// stopStale stops what the one before may have left running.
+func (w *work) stopStale(ctx context.Context, client *sshexec.Client) error {
+	if w.stale == "" {
+		return nil
+	}
+	if _, err := client.Stop(ctx, w.stale); err != nil {
+		return err
+	}
+	return w.update(ctx, func(t *txn, _ *Action) error {
+		w.stale = ""
+		return leaveRun(t, w.fence.Key, "")
+	})
+}
+
+// clean removes from the server what the run of an action that ended left
+// there, all but its claim. It is no loss where that fails.
+func (w *work) clean(ctx context.Context) {
+	if !w.ended || w.action.Cursor.Run == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	srv, err := w.server(ctx)
+	if err == nil {
+		err = w.client(srv).Clean(ctx, w.action.Cursor.Run)
+	}
+	if err != nil && !errors.Is(err, errGone) {
+		w.Logger.InfoContext(ctx, "a run's files were left on its server", "run", w.action.Cursor.Run, "error", err)
+	}
 }
 
 // startsRun notes the run before it is started, so that whoever takes the

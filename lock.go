@@ -8,9 +8,9 @@ func serverLock(id string) string { return "server-" + id }
 func siteLock(id string) string   { return "site-" + id }
 
 // lock takes all the locks that an action needs, or none: then it returns the
-// key of one that another action holds. The fence of the first lock, which the
-// action's scripts carry, is returned.
-func (c *core) lock(t *txn, a *Action) (fence int64, busy string, err error) {
+// key of one that another action holds. The first lock is returned: its fence is
+// what the action's scripts carry.
+func (c *core) lock(t *txn, a *Action) (first Lock, busy string, err error) {
 	locks := make([]*Lock, 0, len(a.Locks))
 	for _, key := range a.Locks {
 		l, err := t.Locks().Get(key)
@@ -19,10 +19,10 @@ func (c *core) lock(t *txn, a *Action) (fence int64, busy string, err error) {
 			err = t.Locks().Insert(l)
 		}
 		if err != nil {
-			return 0, "", err
+			return Lock{}, "", err
 		}
 		if l.Holder != "" && l.Holder != a.ID {
-			return 0, key, nil
+			return Lock{}, key, nil
 		}
 		locks = append(locks, l)
 	}
@@ -30,13 +30,13 @@ func (c *core) lock(t *txn, a *Action) (fence int64, busy string, err error) {
 		l.Holder = a.ID
 		l.Fence++
 		if i == 0 {
-			fence = l.Fence
+			first = *l
 		}
 		if err := t.Locks().Update(l); err != nil {
-			return 0, "", err
+			return Lock{}, "", err
 		}
 	}
-	return fence, "", nil
+	return first, "", nil
 }
 
 // unlock gives back what the action holds and hands out what waits for it. It

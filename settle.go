@@ -42,7 +42,7 @@ func (c *core) settle(handlerCtx context.Context, w *work, err error) error {
 		settled = w.finish(ctx)
 	case errors.Is(cause, errCancelled), errors.Is(cause, errDeadline):
 		settled = c.stop(ctx, w, cause, err)
-	case errors.Is(cause, errShutdown) && unfinished(err):
+	case errors.Is(err, errShutdown), errors.Is(cause, errShutdown) && unfinished(err):
 		settled = w.handBack(ctx, 0)
 	case errors.Is(err, errGone):
 		settled = w.update(ctx, func(t *txn, a *Action) error {
@@ -82,7 +82,7 @@ func (c *core) stop(ctx context.Context, w *work, cause, err error) error {
 		return w.fail(ctx, failureOf(err))
 	}
 	if errors.Is(cause, errCancelled) {
-		return w.update(ctx, func(t *txn, a *Action) error {
+		return w.end(ctx, func(t *txn, a *Action) error {
 			if err := say(t, a, LineSystem, "cancelled"); err != nil {
 				return err
 			}
@@ -105,7 +105,7 @@ func stageName(a *Action) string {
 }
 
 func (w *work) finish(ctx context.Context) error {
-	return w.update(ctx, func(t *txn, a *Action) error {
+	return w.end(ctx, func(t *txn, a *Action) error {
 		if w.done != nil {
 			if err := w.done(t); err != nil {
 				return err
@@ -119,12 +119,35 @@ func (w *work) fail(ctx context.Context, f *Failure) error {
 	if f.Stage == "" {
 		f.Stage = w.action.Stage
 	}
-	return w.update(ctx, func(t *txn, a *Action) error {
+	return w.end(ctx, func(t *txn, a *Action) error {
 		if err := say(t, a, LineError, (&failure{*f}).Error()); err != nil {
 			return err
 		}
+		if f.Reason == ReasonUnknown && a.Cursor.Run != "" && w.fence.Key != "" {
+			if err := leaveRun(t, w.fence.Key, a.Cursor.Run); err != nil {
+				return err
+			}
+		}
 		return w.core.fail(t, a, f)
 	})
+}
+
+// end writes down how the action ended.
+func (w *work) end(ctx context.Context, fn func(*txn, *Action) error) error {
+	err := w.update(ctx, fn)
+	w.ended = err == nil
+	return err
+}
+
+// leaveRun notes a run that may still go on, or with an empty id that there is
+// none, for the next who takes the lock.
+func leaveRun(t *txn, key, run string) error {
+	l, err := t.Locks().Get(key)
+	if err != nil {
+		return err
+	}
+	l.Left = run
+	return t.Locks().Update(l)
 }
 
 // handBack gives the slot back; the action goes on after a while.

@@ -107,6 +107,7 @@ type Lock struct {
 	Key    string // as "server-" and an id
 	Holder string // the id of the action that holds it; empty when free
 	Fence  int64  // rises each time that the lock is taken up
+	Left   string // a run that may still go on, as its server could not be asked
 }
 
 // Clone returns a copy.

@@ -16,14 +16,18 @@ type work struct {
 	action *Action       // as it was when it was taken up, with its cursor kept current
 	fence  sshexec.Fence // for the scripts that change the server
 	left   time.Duration // until the deadline, when it was taken up
+	stale  string        // a run of the one before that may still go on
+	// shutdown is closed when the worker should leave what runs detached.
+	shutdown <-chan struct{}
 	// done is committed together with the successful end.
-	done func(*txn) error
+	done  func(*txn) error
+	ended bool // it was written down how the action ended
 }
 
-func newWork(c *core, a *Action, fence int64, left time.Duration) *work {
-	w := &work{core: c, action: a, left: left}
-	if len(a.Locks) > 0 {
-		w.fence = sshexec.Fence{Key: a.Locks[0], Epoch: fence}
+func newWork(c *core, a *Action, first Lock, left time.Duration) *work {
+	w := &work{core: c, action: a, left: left, stale: first.Left}
+	if first.Key != "" {
+		w.fence = sshexec.Fence{Key: first.Key, Epoch: first.Fence}
 	}
 	return w
 }
@@ -48,6 +52,11 @@ func (w *work) update(ctx context.Context, fn func(*txn, *Action) error) error {
 
 // stage notes how far the work came, for the error of one that ends there.
 func (w *work) stage(ctx context.Context, name string) error {
+	select {
+	case <-w.shutdown:
+		return errShutdown
+	default:
+	}
 	if w.action.Stage == name {
 		return nil
 	}

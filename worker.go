@@ -84,7 +84,8 @@ func (c *core) watchCancels(ctx context.Context) {
 
 // handle works on one wake-up. The handler's context ends when the lease is
 // lost, when the action is cancelled, when its deadline passes, and when the
-// worker shuts down: what runs detached is then left to the next worker.
+// queue's drain time is over. What runs detached is left to the next worker as
+// soon as this one shuts down.
 func (c *core) handle(runCtx, jobCtx context.Context, j queue.Job) error {
 	id, epoch, ok := parseJobID(j.ID)
 	if !ok {
@@ -96,9 +97,10 @@ func (c *core) handle(runCtx, jobCtx context.Context, j queue.Job) error {
 	if err != nil || w == nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(jobCtx)
+	w.shutdown = runCtx.Done()
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(jobCtx))
 	defer cancel(nil)
-	defer context.AfterFunc(runCtx, func() { cancel(errShutdown) })()
+	defer context.AfterFunc(jobCtx, func() { cancel(errShutdown) })()
 	if w.action.Status == ActionCancelling {
 		cancel(errCancelled)
 	}
@@ -115,6 +117,7 @@ func (c *core) handle(runCtx, jobCtx context.Context, j queue.Job) error {
 	err = c.settle(ctx, w, err)
 	stopRenewing()
 	<-renewed
+	w.clean(jobCtx)
 	return err
 }
 
@@ -157,7 +160,7 @@ func (c *core) take(ctx context.Context, id string, epoch int64) (*work, error) 
 			return c.fail(t, a, &Failure{Reason: ReasonNoProgress, Stage: a.Stage,
 				Message: fmt.Sprintf("handed out %d times without progress", a.Handouts)})
 		}
-		fence, busy, err := c.lock(t, a)
+		first, busy, err := c.lock(t, a)
 		if err != nil {
 			return err
 		}
@@ -181,7 +184,7 @@ func (c *core) take(ctx context.Context, id string, epoch int64) (*work, error) 
 		} else if err := t.Actions().Update(a); err != nil {
 			return err
 		}
-		w = newWork(c, a, fence, a.Deadline.Sub(now))
+		w = newWork(c, a, first, a.Deadline.Sub(now))
 		return nil
 	})
 	return w, err

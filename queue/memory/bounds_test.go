@@ -36,7 +36,7 @@ func TestACrowdLeavesNoMemoryBehind(t *testing.T) {
 	})
 	left.Wait()
 	stop()
-	require.Less(t, heapInUse()-before, int64(1<<20))
+	require.Less(t, heapInUse()-before, int64(1<<19))
 	runtime.KeepAlive(q)
 }
 

@@ -44,12 +44,12 @@ func (p *pool) join(r *run, limit int) {
 	p.wake()
 }
 
+// leave needs no wake: a worker of r that finds itself stopped wakes the pool.
 func (p *pool) leave(r *run) {
 	p.crews = slices.DeleteFunc(p.crews, func(c *crew) bool { return c.run == r })
 	if len(p.crews) == 0 && p.timer != nil {
 		p.timer.Stop()
 	}
-	p.wake()
 }
 
 // wake starts a worker when a job is due and a crew is free, or sets the timer

@@ -43,7 +43,7 @@ func ExampleFake() {
 
 // An adapter's tests call the suite with what its machines need.
 func ExampleTest() {
-	_ = func(t *testing.T, cloud provider.Provider) {
+	testCloud := func(t *testing.T, cloud provider.Provider) {
 		providertest.Test(t, cloud, &providertest.Options{
 			Spec: func(int) provider.Spec {
 				return provider.Spec{Region: "fra1", Size: "s-1vcpu-1gb", Image: "debian-12"}
@@ -51,4 +51,5 @@ func ExampleTest() {
 			UnknownID: "1",
 		})
 	}
+	_ = testCloud
 }

@@ -11,13 +11,14 @@ import (
 
 // An adapter's tests call the suite and its benchmarks.
 func Example() {
-	_ = func(t *testing.T) {
+	testQueue := func(t *testing.T) {
 		const drain = 500 * time.Millisecond
 		queuetest.Test(t, func(*testing.T) queue.Queue {
 			return memory.New(memory.Config{DrainTimeout: drain})
 		}, &queuetest.Options{DrainTimeout: drain})
 	}
-	_ = func(b *testing.B) {
+	benchmarkQueue := func(b *testing.B) {
 		queuetest.Benchmark(b, func(*testing.B) queue.Queue { return memory.New(memory.Config{}) })
 	}
+	_, _ = testQueue, benchmarkQueue
 }

@@ -77,7 +77,7 @@ func (c *core) serveSite(ctx context.Context, w *work, srv *Server, site *Site) 
 	if err := w.stage(ctx, "server"); err != nil {
 		return err
 	}
-	if err := w.say(ctx, LineSystem, "setting up "+site.Domain); err != nil {
+	if err := w.say(ctx, "setting up "+site.Domain); err != nil {
 		return err
 	}
 	cmd, err := sitectl.Create(site.onServer())
@@ -138,7 +138,7 @@ func (c *core) checkAccess(ctx context.Context, w *work, srv *Server, site *Site
 		for _, text := range []string{
 			"the repository refuses the site's deploy key; give it access, and connect the site again:", public,
 		} {
-			if err := w.say(ctx, LineSystem, text); err != nil {
+			if err := w.say(ctx, text); err != nil {
 				return err
 			}
 		}

@@ -60,10 +60,6 @@ func invalid(field, rule string, args ...any) error {
 	return &Error{Class: ErrInvalid, Field: field, Rule: fmt.Sprintf(rule, args...)}
 }
 
-func conflict(field, rule string, args ...any) error {
-	return &Error{Class: ErrConflict, Field: field, Rule: fmt.Sprintf(rule, args...)}
-}
-
 func badState(rule string, args ...any) error {
 	return &Error{Class: ErrState, Rule: fmt.Sprintf(rule, args...)}
 }

@@ -12,7 +12,7 @@ type TestWork struct{ w *work }
 func (t TestWork) Action() *Action { return t.w.action.Clone() }
 
 // Say appends a line to the log.
-func (t TestWork) Say(ctx context.Context, text string) error { return t.w.say(ctx, LineSystem, text) }
+func (t TestWork) Say(ctx context.Context, text string) error { return t.w.say(ctx, text) }
 
 // Wait gives the slot back for a while.
 func (TestWork) Wait(d time.Duration) error {

@@ -23,7 +23,7 @@ const (
 // the store moves the cursor together with the lines, so that whatever dies in
 // between neither loses nor doubles one.
 type logWriter struct {
-	ctx   context.Context
+	ctx   context.Context //nolint:containedctx // of the one handler that it writes for; io.Writer has none
 	work  *work
 	watch func(t *txn, a *Action, text string) // sees each line as it is stored; may be nil
 

@@ -69,7 +69,7 @@ func (c *core) createMachine(ctx context.Context, w *work, p provider.Provider, 
 	if err := w.stage(ctx, "create"); err != nil {
 		return nil, err
 	}
-	if err := w.say(ctx, LineSystem, "creating the machine at "+srv.Provider); err != nil {
+	if err := w.say(ctx, "creating the machine at "+srv.Provider); err != nil {
 		return nil, err
 	}
 	spec := provider.Spec{

@@ -68,9 +68,9 @@ func (w *work) stage(ctx context.Context, name string) error {
 }
 
 // say appends a line of forge's own to the log.
-func (w *work) say(ctx context.Context, kind LineType, text string) error {
+func (w *work) say(ctx context.Context, text string) error {
 	return w.update(ctx, func(t *txn, a *Action) error {
-		if err := say(t, a, kind, text); err != nil {
+		if err := say(t, a, LineSystem, text); err != nil {
 			return err
 		}
 		w.action.Cursor = a.Cursor

@@ -8,7 +8,7 @@ check_system() {
 apply_system() {
     [[ $EUID == 0 ]] || fail 'this script must run as root'
     [[ -d /run/systemd/system ]] || fail 'this machine does not run systemd'
-    fail "this machine runs $(os_release), not $os"
+    [[ $(os_release) == "$os" ]] || fail "this machine runs $(os_release), not $os"
 }
 
 os_release() (

@@ -1,0 +1,130 @@
+package stack_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-797f2c2c/forge/internal/stack"
+	"github.com/seed-797f2c2c/forge/sshexec"
+)
+
+// recordClient puts a database client first in the path that notes how it was
+// called.
+const recordClient = `install -m 0666 /dev/null /var/tmp/calls
+cat >"/usr/local/sbin/$1" <<'EOF2'
+#!/bin/bash
+{ printf '%s\n' "$0" "$@"; env; } >>/var/tmp/calls
+exec "/usr/bin/${0##*/}" "$@"
+EOF2
+chmod 0755 "/usr/local/sbin/$1"`
+
+// state is what a run that changes nothing leaves as it is.
+const state = `{ dpkg -l; find /etc /usr /home /root /var/lib/dpkg /var/lib/forge/apt-lists -printf '%p %T@ %m %u %l\n' 2>/dev/null | sort || true; } | sha256sum`
+
+func TestInstall(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	c := stack.Config{
+		OS: "debian-12", PHP: []string{"8.2"}, Database: stack.MariaDB, Redis: true, Composer: true,
+		Supervisor: true, Node: "18", SwapMB: 512, UnattendedUpgrades: true, Timezone: "Europe/Berlin",
+	}
+	m.bash(t, recordClient, "mariadb")
+
+	// Killed while dpkg unpacks, with no chance to tidy up.
+	log, status := m.install(t, c, trigger{"Unpacking php8.2-common", func() { m.bash(t, killInstall) }})
+	require.Equal(t, sshexec.RunSignaled, status.State, tail(log))
+	require.NotContains(t, log, "every step is done")
+
+	log = m.mustInstall(t, c)
+	require.Contains(t, log, "timezone\nalready done\n")
+	require.Contains(t, log, ": SSH\nalready done\n")
+	require.NotContains(t, log, ": PHP 8.2\nalready done\n")
+	require.Contains(t, log, "a container has no swap of its own: skipped\n")
+
+	before := m.bash(t, state)
+	log = m.mustInstall(t, c)
+	require.Equal(t, strings.Count(log, "\nstep ")+1, strings.Count(log, "\nalready done\n"), log)
+	require.Equal(t, before, m.bash(t, state))
+
+	t.Run("services", func(t *testing.T) {
+		units := stack.Services(c)
+		require.Len(t, units, 5)
+		m.bash(t, `systemctl is-active "$@"; systemctl is-enabled "$@"; [[ -z $(systemctl --failed --plain --no-legend) ]]`, units...)
+	})
+	t.Run("PHP", func(t *testing.T) {
+		extensions := m.bash(t, `php -m`)
+		for _, name := range []string{"mysqli", "pgsql", "sqlite3", "redis", "curl", "gd", "mbstring", "xml", "zip", "bcmath", "intl", "readline"} {
+			require.Contains(t, extensions, name+"\n")
+		}
+		m.bash(t, `composer --version --no-interaction; node --version; npm --version; [[ $(date +%Z) == CE* ]]`)
+	})
+	t.Run("SSH", func(t *testing.T) { testSSH(t, m) })
+	t.Run("firewall", func(t *testing.T) { testFirewall(t, m) })
+	t.Run("metadata", func(t *testing.T) { testMetadata(t, m) })
+	t.Run("unknown host", func(t *testing.T) { testUnknownHost(t, m) })
+	t.Run("users", func(t *testing.T) {
+		require.Equal(t, "711 root root\n710 forge www-data\n", m.bash(t, `stat -c '%a %U %G' /home /home/forge`))
+		require.Equal(t, "forge\n", m.bash(t, `id -nG forge`))
+		m.fails(t, "forge", `sudo -n true`)
+		m.fails(t, "forge", `loginctl enable-linger`)
+	})
+	t.Run("database", func(t *testing.T) { testMariaDB(t, m) })
+	t.Run("password", func(t *testing.T) { testPasswordUnseen(t, m) })
+}
+
+// killInstall ends the unit of the run that dpkg is a part of, all at once.
+const killInstall = `for process in /proc/[0-9]*; do
+	[[ $(readlink "$process/exe" || true) == */dpkg ]] || continue
+	unit=$(grep -o -m 1 '[^/]*\.service' "$process/cgroup")
+	systemctl kill --signal=KILL "$unit"
+	exit
+done
+exit 1`
+
+func TestInstallPostgreSQL(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	m.bash(t, recordClient, "psql")
+	c := stack.Config{OS: "debian-12", Database: stack.PostgreSQL}
+
+	// A machine that is not what was asked for stays as it is.
+	other := c
+	other.OS = "debian-13"
+	before := m.bash(t, state)
+	log, status := m.install(t, other)
+	require.Equal(t, 1, status.ExitCode)
+	require.Contains(t, log, "this machine runs debian-12, not debian-13\n")
+	require.Equal(t, before, m.bash(t, state))
+
+	// Configurations that do not work are put back, and the same run goes on
+	// once the cause is gone.
+	m.bash(t, `echo 'NoSuchOption yes' >/etc/ssh/sshd_config.d/zz-bad.conf`)
+	log, status = m.install(t, c)
+	require.Equal(t, 1, status.ExitCode)
+	require.Regexp(t, `step \d+ of \d+ failed with exit status 1: SSH\n$`, log)
+	m.bash(t, `[[ ! -e /etc/ssh/sshd_config.d/00-forge.conf ]]; rm /etc/ssh/sshd_config.d/zz-bad.conf; sshd -t`)
+
+	m.bash(t, `install -d /etc/nginx/conf.d; echo 'no_such_directive;' >/etc/nginx/conf.d/zz-bad.conf`)
+	log, status = m.install(t, c)
+	require.NotZero(t, status.ExitCode)
+	require.Regexp(t, `step \d+ of \d+ failed with exit status \d+: nginx\n$`, log)
+	m.bash(t, `[[ ! -e /etc/nginx/conf.d/forge.conf ]]; rm /etc/nginx/conf.d/zz-bad.conf`)
+
+	m.mustInstall(t, c)
+	before = m.bash(t, state)
+	m.mustInstall(t, c)
+	require.Equal(t, before, m.bash(t, state))
+	m.bash(t, `[[ -z $(systemctl --failed --plain --no-legend) ]]`)
+
+	login := `PGPASSFILE=$(mktemp); export PGPASSFILE; printf '*:*:*:forge:%s\n' "$1" >"$PGPASSFILE"; shift
+		psql -X -w -At -h 127.0.0.1 -U forge postgres -c "$1"`
+	require.Equal(t, "forge\n", m.bash(t, login, password, `SELECT current_user`))
+	m.bash(t, login, password, `CREATE DATABASE app`)
+	m.fails(t, "", login, "another-password", `SELECT 1`)
+	m.fails(t, "", login, password, `SELECT pg_read_file('/etc/passwd')`)
+	m.fails(t, "", login, password, `CREATE ROLE other SUPERUSER`)
+	m.bash(t, `runuser -u postgres -- psql -X -c 'SELECT 1'`)
+	testPasswordUnseen(t, m)
+}

@@ -1,0 +1,150 @@
+package stack_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/seed-797f2c2c/forge/internal/stack"
+	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/nspawn"
+	"github.com/seed-797f2c2c/forge/sshexec"
+)
+
+const password = "s3cret-Passw0rd"
+
+// machine is a fresh server.
+type machine struct {
+	*sshexec.Client
+	addr string // without a port
+	key  string // its control key
+}
+
+func start(t *testing.T) *machine {
+	t.Helper()
+	p, err := nspawn.New(nspawn.Config{})
+	require.NoError(t, err)
+	if err := p.Validate(t.Context()); err != nil {
+		require.NotEqual(t, "1", os.Getenv("FORGE_TEST_MACHINES"), err.Error())
+		t.Skip(err)
+	}
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	signer, err := ssh.NewSignerFromKey(private)
+	require.NoError(t, err)
+	key := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
+
+	m, err := p.Create(t.Context(), provider.Spec{
+		ID: "stack-" + uuid.NewString()[:8], Name: "stack", Image: "debian-12", AuthorizedKey: key,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Delete(context.WithoutCancel(t.Context()), m.ID)) })
+	target := sshexec.Target{
+		Addr: net.JoinHostPort(m.Address, strconv.Itoa(m.Port)), User: m.User,
+		Signers: []ssh.Signer{signer}, HostKeys: sshexec.FirstUse(),
+	}
+	client, err := backoff.Retry(t.Context(), func() (*sshexec.Client, error) {
+		return sshexec.Dial(t.Context(), target)
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(200*time.Millisecond)), backoff.WithMaxElapsedTime(time.Minute))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = client.Close() })
+	return &machine{client, m.Address, key}
+}
+
+// bash runs a script as root, which must not fail.
+func (m *machine) bash(t *testing.T, script string, args ...string) string {
+	t.Helper()
+	result, err := m.Run(t.Context(), sshexec.Command{Script: script, Args: args})
+	require.NoError(t, err)
+	return string(result.Stdout)
+}
+
+// fails runs a script as a user and returns what it printed on its way to fail.
+func (m *machine) fails(t *testing.T, user, script string, args ...string) string {
+	t.Helper()
+	result, err := m.Run(t.Context(), sshexec.Command{User: user, Script: script, Args: args})
+	var exit *sshexec.ExitError
+	require.ErrorAs(t, err, &exit, "it did not fail: %s", script)
+	return string(result.Stdout) + string(result.Stderr)
+}
+
+// install runs the script of a config and returns its log.
+func (m *machine) install(t *testing.T, c stack.Config, watch ...trigger) (string, sshexec.RunStatus) {
+	t.Helper()
+	c.ControlKey = m.key
+	script, err := stack.Build(c)
+	require.NoError(t, err)
+	log := &follower{watch: watch}
+	status, err := m.Attach(t.Context(), sshexec.RunSpec{
+		ID:     "stack-" + uuid.NewString(),
+		Script: script.Bytes,
+		Files:  map[string][]byte{stack.PasswordFile: []byte(password + "\n")},
+	}, 0, log)
+	require.NoError(t, err)
+	text := log.String()
+	require.NotContains(t, text, password)
+	steps := 0
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "step ") && !strings.Contains(line, "failed") {
+			require.Equal(t, "step "+strconv.Itoa(steps+1)+" of "+strconv.Itoa(len(script.Steps))+": "+script.Steps[steps]+"\n", line)
+			steps++
+		}
+	}
+	return text, status
+}
+
+func (m *machine) mustInstall(t *testing.T, c stack.Config) string {
+	t.Helper()
+	began := time.Now()
+	log, status := m.install(t, c)
+	require.Equal(t, sshexec.RunExited, status.State)
+	require.Zero(t, status.ExitCode, "%s", tail(log))
+	t.Logf("installed in %s", time.Since(began).Round(time.Second))
+	return log
+}
+
+func tail(log string) string { return log[max(0, len(log)-4000):] }
+
+// trigger is what is done, once, when a text appears in a log.
+type trigger struct {
+	text string
+	do   func()
+}
+
+// follower keeps a log and pulls triggers.
+type follower struct {
+	mu    sync.Mutex
+	log   bytes.Buffer
+	watch []trigger
+}
+
+func (f *follower) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.log.Write(p)
+	for len(f.watch) > 0 && bytes.Contains(f.log.Bytes(), []byte(f.watch[0].text)) {
+		do := f.watch[0].do
+		f.watch = f.watch[1:]
+		do()
+	}
+	return len(p), nil
+}
+
+func (f *follower) String() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.log.String()
+}

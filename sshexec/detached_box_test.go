@@ -1,19 +1,13 @@
 package sshexec_test
 
 import (
-	"context"
 	"fmt"
-	"net"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/crypto/ssh"
 
-	"github.com/seed-797f2c2c/forge/provider"
-	"github.com/seed-797f2c2c/forge/provider/nspawn"
+	"github.com/seed-797f2c2c/forge/internal/testmachine"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
@@ -23,36 +17,12 @@ type box struct {
 	systemd bool
 }
 
-// newBox boots a machine. It skips the test where that cannot be.
 func newBox(t testing.TB) *box {
 	t.Helper()
-	machines, err := nspawn.New(nspawn.Config{})
-	if err == nil {
-		err = machines.Validate(t.Context())
-	}
-	if err != nil {
-		require.NotEqual(t, "1", os.Getenv("FORGE_TEST_MACHINES"), "no machine: %v", err)
-		t.Skipf("needs a machine: %v", err)
-	}
-	login, _ := newKey(t)
-	host, hostPEM := newKey(t)
-	m, err := machines.Create(t.Context(), provider.Spec{
-		ID: newID(), Name: "runs", Image: "debian-12", HostKey: hostPEM,
-		AuthorizedKey: string(ssh.MarshalAuthorizedKey(login.PublicKey())),
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, machines.Delete(context.Background(), m.ID)) })
-	b := &box{target: sshexec.Target{
-		Addr:     net.JoinHostPort(m.Address, strconv.Itoa(m.Port)),
-		User:     m.User,
-		Signers:  []ssh.Signer{login},
-		HostKeys: sshexec.Pinned(host.PublicKey()),
-	}}
-	b.await(t)
-	return b
+	return &box{target: testmachine.New(t).Target()}
 }
 
-// await waits until the machine lets us in.
+// await waits until the machine lets us in again.
 func (b *box) await(t testing.TB) {
 	t.Helper()
 	require.Eventually(t, func() bool {

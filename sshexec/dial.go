@@ -25,19 +25,19 @@ func dial(ctx context.Context, t Target) (*conn, error) {
 	defer cancel()
 	var stage atomic.Value // the key exchange has a goroutine of its own
 	stage.Store(StageTCP)
-	fail := func(err error) (*conn, error) {
+	fail := func(err error) error {
 		if cause := context.Cause(ctx); cause != nil && !isHostKeyError(err) {
 			err = cause
 		}
-		return nil, &ConnectError{Addr: t.Addr, Stage: stage.Load().(Stage), Err: err}
+		return &ConnectError{Addr: t.Addr, Stage: stage.Load().(Stage), Err: err}
 	}
 
 	if t.HostKeys == nil {
-		return fail(errors.New("the target has no host keys"))
+		return nil, fail(errors.New("the target has no host keys"))
 	}
 	known, err := t.HostKeys.Known(ctx, t.Addr)
 	if err != nil {
-		return fail(err)
+		return nil, fail(err)
 	}
 	open := t.Dial
 	if open == nil {
@@ -45,7 +45,7 @@ func dial(ctx context.Context, t Target) (*conn, error) {
 	}
 	raw, err := open(ctx, "tcp", t.Addr)
 	if err != nil {
-		return fail(err)
+		return nil, fail(err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 
@@ -68,11 +68,11 @@ func dial(ctx context.Context, t Target) (*conn, error) {
 	if err != nil {
 		_ = raw.Close()
 		stop()
-		return fail(hostKeyMismatch(err, t.Addr, known))
+		return nil, fail(hostKeyMismatch(err, t.Addr, known))
 	}
 	if !stop() { // the deadline came just now and closes the connection
 		_ = c.Close()
-		return fail(ctx.Err())
+		return nil, fail(ctx.Err())
 	}
 	return &conn{ssh: ssh.NewClient(c, chans, reqs), target: t}, nil
 }

@@ -108,7 +108,7 @@ func (c *Client) download(ctx context.Context, spec DownloadSpec) error {
 		if err != nil {
 			return err
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		n, err := f.WriteTo(io.MultiWriter(body, sum))
 		if err == nil && n != info.Size() {
 			err = fmt.Errorf("%w: %d bytes came, and it has %d", ErrCorrupt, n, info.Size())

@@ -90,7 +90,7 @@ func TestFilesOnOpenSSH(t *testing.T) {
 		_, _ = fmt.Sscan(daemon.Uid, &uid)
 		_, _ = fmt.Sscan(daemon.Gid, &gid)
 		for parent := dir; strings.HasPrefix(parent, os.TempDir()+"/"); parent = filepath.Dir(parent) {
-			require.NoError(t, os.Chmod(parent, 0o755)) //nolint:gosec // must be passable
+			require.NoError(t, os.Chmod(parent, 0o755))
 		}
 		require.NoError(t, os.Chown(dir, uid, gid))
 		name := filepath.Join(dir, "file")

@@ -153,17 +153,16 @@ func (u *upload) copyTo(f sftpFile, guard *guard) (int64, error) {
 	body := io.TeeReader(guard.reader(u.Body), u.sum)
 	start := make([]byte, 32<<10)
 	n, err := io.ReadFull(body, start)
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return f.ReadFromWithConcurrency(io.MultiReader(bytes.NewReader(start), body), maxWrites)
-	case io.EOF:
+	case errors.Is(err, io.EOF):
 		return 0, nil
-	case io.ErrUnexpectedEOF:
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		n, err = f.Write(start[:n])
 		return int64(n), err
-	default:
-		return 0, err
 	}
+	return 0, err
 }
 
 func (u *upload) setTemp(name string) {

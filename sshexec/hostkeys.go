@@ -117,7 +117,7 @@ func hostKeyAlgorithms(known []ssh.PublicKey) []string {
 	if len(known) == 0 {
 		return preferred(ssh.SupportedAlgorithms().HostKeys, ssh.KeyAlgoED25519)
 	}
-	var algorithms []string
+	algorithms := make([]string, 0, 2*len(known))
 	for _, key := range known {
 		if key.Type() == ssh.KeyAlgoRSA { // the kind of key, not of signature
 			algorithms = append(algorithms, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256)

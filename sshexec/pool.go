@@ -106,7 +106,6 @@ func (p *Pool) enter(key string) (*server, error) {
 
 func (p *Pool) newServer(key string) *server {
 	srv := &server{pool: p, key: key, slots: semaphore.NewWeighted(int64(p.cfg.MaxConns * p.cfg.MaxSessions))}
-	srv.ctx, srv.cancel = context.WithCancel(context.Background())
 	p.servers[key] = srv
 	return srv
 }

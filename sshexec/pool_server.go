@@ -16,9 +16,8 @@ type server struct {
 	pool    *Pool
 	key     string
 	slots   *semaphore.Weighted
-	ctx     context.Context // ends when the server is forgotten
-	cancel  context.CancelFunc
-	users   int // those between enter and leave
+	gone    bool // forgotten, or dropped as it held nothing
+	users   int  // those between enter and leave
 	conns   []*conn
 	dialing *dialing
 	last    *Target // of the newest connection
@@ -28,8 +27,9 @@ type targetFunc = func(context.Context) (Target, error)
 
 // dialing is a connection in the making, awaited by all who need one.
 type dialing struct {
-	done chan struct{}
-	err  error // valid when done is closed
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // valid when done is closed
 }
 
 // session opens a session on a connection with a free place, and waits for
@@ -60,7 +60,7 @@ func (s *server) session(ctx context.Context, target targetFunc) (*session, erro
 func (s *server) take(ctx context.Context, target targetFunc) (*conn, error) {
 	for {
 		s.pool.mu.Lock()
-		if s.ctx.Err() != nil {
+		if s.gone {
 			s.pool.mu.Unlock()
 			return nil, errForgotten
 		}
@@ -94,18 +94,16 @@ func (s *server) take(ctx context.Context, target targetFunc) (*conn, error) {
 // first, and ends when nobody waits any more. A failure is not kept. The caller
 // holds Pool.mu.
 func (s *server) dial(ctx context.Context, target targetFunc) *dialing {
-	d := &dialing{done: make(chan struct{})}
-	s.dialing = d
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(s.ctx, cancel)
+	d := &dialing{cancel: cancel, done: make(chan struct{})}
+	s.dialing = d
 	s.pool.tasks.Go(func() {
 		defer cancel()
-		defer stop()
 		c, err := connect(ctx, s.key, target)
 		s.pool.mu.Lock()
 		defer s.pool.mu.Unlock()
 		switch {
-		case s.ctx.Err() != nil:
+		case s.gone:
 			d.err = errForgotten
 			if err == nil {
 				c.close()
@@ -258,19 +256,25 @@ func (s *server) remove(c *conn) {
 // forget closes all connections and makes room for a new server of the same
 // key. The caller holds Pool.mu.
 func (s *server) forget() {
-	s.cancel()
+	s.drop()
 	for _, c := range slices.Clone(s.conns) {
 		s.remove(c)
-	}
-	if s.pool.servers[s.key] == s {
-		delete(s.pool.servers, s.key)
 	}
 }
 
 // tidy drops a server that holds nothing. The caller holds Pool.mu.
 func (s *server) tidy() {
-	if s.users == 0 && len(s.conns) == 0 && s.pool.servers[s.key] == s {
-		s.cancel()
-		delete(s.pool.servers, s.key)
+	if s.users == 0 && len(s.conns) == 0 && !s.gone {
+		s.drop()
+	}
+}
+
+// drop takes a server out of the pool that is not gone yet. The caller holds
+// Pool.mu.
+func (s *server) drop() {
+	s.gone = true
+	delete(s.pool.servers, s.key)
+	if s.dialing != nil {
+		s.dialing.cancel()
 	}
 }

@@ -1,7 +1,6 @@
 package sshexec_test
 
 import (
-	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
@@ -122,13 +121,6 @@ func (s *sshd) dial(t testing.TB) *sshexec.Client {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	return c
-}
-
-func (s *sshd) pool(t testing.TB, cfg sshexec.PoolConfig) (*sshexec.Pool, *sshexec.Client) {
-	t.Helper()
-	p := sshexec.NewPool(cfg)
-	t.Cleanup(func() { _ = p.Close() })
-	return p, p.Client("one", func(context.Context) (sshexec.Target, error) { return s.target(), nil })
 }
 
 func unixUser(t testing.TB, name string) *user.User {

@@ -51,7 +51,7 @@ func (s *Server) session(ctx context.Context, login string, newChannel ssh.NewCh
 	if err != nil {
 		return
 	}
-	defer ch.Close()
+	defer func() { _ = ch.Close() }()
 	for req := range requests {
 		var msg struct{ Text string }
 		_ = ssh.Unmarshal(req.Payload, &msg)

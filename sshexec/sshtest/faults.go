@@ -77,7 +77,7 @@ func (c *faultyConn) Write(p []byte) (int, error) {
 	if wait > 0 {
 		select {
 		case <-time.After(wait):
-		case <-c.server.ctx.Done():
+		case <-c.server.done:
 		}
 	}
 	if f.Silent {

@@ -121,5 +121,6 @@ func (l infos) ListAt(to []fs.FileInfo, offset int64) (int, error) {
 // rootsFile belongs to root, whoever runs the test.
 type rootsFile struct{ fs.FileInfo }
 
+//nolint:revive // the name is that of sftp.FileInfoUidGid
 func (rootsFile) Uid() uint32 { return 0 }
 func (rootsFile) Gid() uint32 { return 0 }

@@ -47,8 +47,7 @@ type Server struct {
 	listener   net.Listener
 	files      *os.Root
 	tasks      sync.WaitGroup
-	ctx        context.Context // ends when the server is closed
-	cancel     context.CancelFunc
+	done       chan struct{} // closed with the server
 
 	mu       sync.Mutex
 	faults   Faults
@@ -87,7 +86,7 @@ func Start(opts *Options) (*Server, error) {
 		return nil, err
 	}
 	s.Addr = s.listener.Addr().String()
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.done = make(chan struct{})
 	s.tasks.Go(s.accept)
 	return s, nil
 }
@@ -159,7 +158,7 @@ func (s *Server) CloseConns() {
 
 // Close ends the server, its connections and its commands.
 func (s *Server) Close() {
-	s.cancel()
+	close(s.done)
 	_ = s.listener.Close()
 	s.CloseConns()
 	s.tasks.Wait()
@@ -187,8 +186,10 @@ func (s *Server) accept() {
 			delete(s.conns, conn)
 			s.mu.Unlock()
 		})
-		if s.ctx.Err() != nil { // came while Close was at work
+		select {
+		case <-s.done: // came while Close was at work
 			_ = conn.Close()
+		default:
 		}
 	}
 }
@@ -213,7 +214,7 @@ func (s *Server) serve(raw net.Conn) {
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(s.ctx)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var tasks sync.WaitGroup
 	defer tasks.Wait()

@@ -76,7 +76,7 @@ func TestFiles(t *testing.T) {
 	t.Parallel()
 	s := sshtest.New(t, nil)
 	c := dial(t, s)
-	require.NoError(t, os.Mkdir(s.Dir+"/etc", 0o755)) //nolint:gosec // a directory of root's
+	require.NoError(t, os.Mkdir(s.Dir+"/etc", 0o755))
 	data := bytes.Repeat([]byte("0123456789"), 100_000)
 	require.NoError(t, c.Upload(t.Context(), sshexec.UploadSpec{Path: "/etc/a", Body: bytes.NewReader(data), Mode: 0o640}))
 	require.NoError(t, c.Upload(t.Context(), sshexec.UploadSpec{Path: "/etc/a", Body: bytes.NewReader(data), Mode: 0o640}))

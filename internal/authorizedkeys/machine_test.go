@@ -53,6 +53,7 @@ func apply(t *testing.T, srv *servertest.Server, c authorizedkeys.Change) bool {
 }
 
 func TestLinesOfOthersStay(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	newUser(t, srv, "keeper")
 	ours, second, theirs := newPair(t), newPair(t), newPair(t)
@@ -114,6 +115,7 @@ func read(t *testing.T, srv *servertest.Server, file string) string {
 }
 
 func TestRemoveByTheKeyItself(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	newUser(t, srv, "remover")
 	ours, theirs := newPair(t), newPair(t)
@@ -131,6 +133,7 @@ func TestRemoveByTheKeyItself(t *testing.T) {
 }
 
 func TestReplaceInOneChange(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	newUser(t, srv, "turner")
 	old, fresh := newPair(t), newPair(t)
@@ -141,6 +144,7 @@ func TestReplaceInOneChange(t *testing.T) {
 }
 
 func TestUnknownUser(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	for _, home := range []bool{false, true} {
 		cmd, err := authorizedkeys.Change{User: "nobody-here", Home: home, Add: []authorizedkeys.Key{{ID: "a", Line: newPair(t).line}}}.Command()
@@ -154,6 +158,7 @@ func TestUnknownUser(t *testing.T) {
 // With sshd reading root's files alone, a user who keeps the revoked key in
 // every place that is the user's own is not let in by it.
 func TestRevokeCannotBeUndone(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	newUser(t, srv, "clinger")
 	key := newPair(t)

@@ -102,6 +102,7 @@ func outcome(t *testing.T, err error) git.Outcome {
 }
 
 func TestAccess(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	r := setUp(t, srv, "asker")
 
@@ -148,6 +149,7 @@ func TestAccess(t *testing.T) {
 }
 
 func TestCloneAndFetch(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	r := setUp(t, srv, "cloner")
 	letIn(t, srv, r)
@@ -189,6 +191,7 @@ func TestCloneAndFetch(t *testing.T) {
 }
 
 func TestHostileCommits(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	r := setUp(t, srv, "hostile")
 	letIn(t, srv, r)
@@ -216,6 +219,7 @@ func TestHostileCommits(t *testing.T) {
 
 // A clone that was killed at any moment is taken up again.
 func TestCloneAfterAKilledOne(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	r := setUp(t, srv, "resumer")
 	letIn(t, srv, r)

@@ -1,41 +1,53 @@
-// Package servertest runs the commands of a test on a real server, which the
-// tests of a package share.
+// Package servertest gives tests a server with nginx, PHP-FPM and git.
 package servertest
 
 import (
 	"context"
 	"io"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-797f2c2c/forge/internal/testmachine"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
-// Server is a machine with nginx, PHP-FPM and git.
+// Server is a machine with nginx, PHP-FPM and git, set up as the stack does.
 type Server struct {
+	*testmachine.Machine
 	Client *sshexec.Client
 	PHP    string // version, as "8.2"
 }
 
-// Start returns the server of the package's tests, which have to end by Main.
-// It skips the test where there can be none, unless FORGE_TEST_MACHINES is 1.
+const setUp = `
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends nginx php-fpm git curl openssh-client >/dev/null
+install -d -m 0755 /etc/nginx/forge.d
+rm -f /etc/nginx/sites-enabled/default
+cat >/etc/nginx/conf.d/forge.conf <<'END'
+server_names_hash_bucket_size 512;
+server { listen 80 default_server; listen [::]:80 default_server; return 444; }
+include /etc/nginx/forge.d/*.conf;
+END
+nginx -t -q
+systemctl reload-or-restart nginx`
+
+// Start returns a server that is the test's own and goes with it. It skips or
+// fails the test as testmachine does.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	theMachine.once.Do(theMachine.boot)
-	if missing := theMachine.missing; missing != nil {
-		require.NotEqual(t, "1", os.Getenv("FORGE_TEST_MACHINES"), missing.Error())
-		t.Skip(missing)
-	}
-	require.NoError(t, theMachine.err)
-	return theMachine.server
-}
-
-func firstLine(b []byte) string {
-	line, _, _ := strings.Cut(string(b), "\n")
-	return line
+	machine := testmachine.Layered(t, testmachine.Layer{
+		Name: "site", Version: setUp,
+		Prepare: func(m *testmachine.Machine) error {
+			_, err := m.Run(t.Context(), sshexec.Command{Script: setUp})
+			return err
+		},
+	})
+	s := &Server{Machine: machine, Client: machine.SSH(t)}
+	s.PHP = strings.TrimSpace(s.Bash(t, `version=$(ls /etc/php); systemctl start nginx "php$version-fpm"; echo "$version"`))
+	return s
 }
 
 // Run runs a command and returns what it printed.

@@ -18,6 +18,7 @@ const (
 )
 
 func TestCreateAgainChangesNothing(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	s := phpSite(srv, "twice")
 	create(t, srv, s)
@@ -29,6 +30,7 @@ func TestCreateAgainChangesNothing(t *testing.T) {
 }
 
 func TestDeleteTakesAwayWhatCreateMade(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	s := phpSite(srv, "gone")
 	other := staticSite("stays")
@@ -69,6 +71,7 @@ END
 
 // One site's mistake touches no other, whatever is wrong with it.
 func TestRejectedConfigurationIsPutBack(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	neighbour, s := phpSite(srv, "neighbour"), phpSite(srv, "mistake")
 	create(t, srv, neighbour)
@@ -106,6 +109,7 @@ func TestRejectedConfigurationIsPutBack(t *testing.T) {
 }
 
 func TestConfigurationThatWasBrokenBefore(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	made, s := phpSite(srv, "made"), phpSite(srv, "unmade")
 	create(t, srv, made)
@@ -129,6 +133,7 @@ func TestConfigurationThatWasBrokenBefore(t *testing.T) {
 // A run that was killed between swap and test leaves its mark, by which the next
 // one puts back what was.
 func TestCreateAfterAKilledOne(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	s := phpSite(srv, "resumed")
 	create(t, srv, s)
@@ -140,6 +145,7 @@ func TestCreateAfterAKilledOne(t *testing.T) {
 }
 
 func TestUserOfOthersIsRefused(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	srv.Bash(t, `useradd -m somebody; mkdir /home/somewhat`)
 	t.Cleanup(func() { srv.Bash(t, `userdel -r somebody 2>/dev/null; rmdir /home/somewhat`) })
@@ -159,6 +165,7 @@ func TestUserOfOthersIsRefused(t *testing.T) {
 }
 
 func TestMissingStack(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	s := phpSite(srv, "early")
 	s.PHPVersion = "7.9"
@@ -183,6 +190,7 @@ func BenchmarkCreateAndDelete(b *testing.B) {
 
 // A request that runs while another site comes and goes gets its answer.
 func TestRequestsOutliveTheReload(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	slow, s := phpSite(srv, "slow"), phpSite(srv, "sudden")
 	create(t, srv, slow)
@@ -196,6 +204,7 @@ func TestRequestsOutliveTheReload(t *testing.T) {
 
 // FPM does not run without a pool: it ends with the last and starts with the first.
 func TestOnlyPool(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	srv.Bash(t, `mv "/etc/php/$1/fpm/pool.d/www.conf" /root/`, srv.PHP)
 	t.Cleanup(func() {
@@ -214,6 +223,7 @@ func TestOnlyPool(t *testing.T) {
 
 // A command that is stopped in the middle puts back what it replaced.
 func TestStoppedInTheMiddle(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	s := phpSite(srv, "halted")
 	create(t, srv, s)
@@ -228,6 +238,7 @@ func TestStoppedInTheMiddle(t *testing.T) {
 }
 
 func TestLongNames(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	s := staticSite("long")
 	label := strings.Repeat("a", 63)
@@ -239,6 +250,7 @@ func TestLongNames(t *testing.T) {
 
 // On a server with containers, numbers of users mean others there.
 func TestDeleteLeavesContainersAlone(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	s := staticSite("numbered")
 	create(t, srv, s)
@@ -253,6 +265,7 @@ func TestDeleteLeavesContainersAlone(t *testing.T) {
 }
 
 func TestNginxThatDoesNotRun(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	s := phpSite(srv, "stopped")
 	t.Cleanup(func() { remove(t, srv, s) })

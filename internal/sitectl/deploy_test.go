@@ -32,6 +32,7 @@ func detached(t *testing.T, srv *servertest.Server, spec sshexec.RunSpec) string
 
 // From nothing to the page of the second commit.
 func TestWholeWay(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	s := phpSite(srv, "whole")
 	s.KnownHosts = srv.Bash(t, `awk '{print "127.0.0.1", $1, $2}' /etc/ssh/ssh_host_ed25519_key.pub`)

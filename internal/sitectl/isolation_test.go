@@ -21,6 +21,7 @@ func refused(t *testing.T, srv *servertest.Server, user, script string, args ...
 }
 
 func TestSitesAreApart(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	thief, victim := phpSite(srv, "thief"), phpSite(srv, "owner")
 	create(t, srv, victim)
@@ -67,6 +68,7 @@ func TestSitesAreApart(t *testing.T) {
 
 // Whatever a site's user plants in the home, root does not follow it.
 func TestPlantedLinks(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	s := phpSite(srv, "planter")
 	create(t, srv, s)
@@ -98,6 +100,7 @@ func TestPlantedLinks(t *testing.T) {
 }
 
 func TestDeployKey(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	s := staticSite("keyed")
 	create(t, srv, s)

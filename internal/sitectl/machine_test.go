@@ -12,9 +12,6 @@ import (
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
-// The tests on the machine run one after the other, as the commands on a
-// server do.
-
 func phpSite(srv *servertest.Server, name string) sitectl.Site {
 	s := staticSite(name)
 	s.Kind, s.PHPVersion, s.WebDirectory = nginx.PHP, srv.PHP, "/public"

@@ -11,6 +11,7 @@ import (
 const probe = `<?php echo "index ", $_SERVER["REQUEST_URI"], " ", $_SERVER["QUERY_STRING"], " ", get_current_user(), " ", posix_getpwuid(posix_geteuid())["name"];`
 
 func TestServePHP(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	s := phpSite(srv, "served")
 	create(t, srv, s)
@@ -73,6 +74,7 @@ func TestServePHP(t *testing.T) {
 }
 
 func TestDeploymentIsLiveAtOnce(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	s := phpSite(srv, "live")
 	create(t, srv, s)
@@ -83,6 +85,7 @@ func TestDeploymentIsLiveAtOnce(t *testing.T) {
 }
 
 func TestServeStatic(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	s := staticSite("files")
 	create(t, srv, s)
@@ -104,6 +107,7 @@ func TestServeStatic(t *testing.T) {
 // A link of one site to a file of another, or of root's, is not followed; the
 // links of a site within itself are.
 func TestSymlinksAreServedOfOneOwner(t *testing.T) {
+	t.Parallel()
 	srv := servertest.Start(t)
 	s, other := phpSite(srv, "linker"), staticSite("victim")
 	s.WebDirectory = "/current/public"

@@ -37,12 +37,18 @@ func (w *work) detached(ctx context.Context, srv *Server, spec sshexec.RunSpec, 
 	if err := w.startsRun(ctx, spec.ID); err != nil {
 		return err
 	}
+	// A script can make its log as large as it likes without a single line in
+	// it: no more is read than the lines that are still stored could need.
+	spec.MaxLog = w.action.Cursor.Offset + 4*max(w.MaxLog-w.action.Cursor.Bytes, 0) + 16<<20
 	status, err := w.deliver(ctx, srv, watch, func(from int64, log io.Writer) (sshexec.RunStatus, error) {
 		return client.Attach(ctx, spec, from, log)
 	})
-	if errors.Is(err, errLogFull) {
+	switch {
+	case errors.Is(err, errLogFull):
 		spec.MaxLog = max(w.action.Cursor.Offset, 1)
 		status, err = client.Attach(ctx, spec, spec.MaxLog, io.Discard)
+	case err == nil && status.LogSize > spec.MaxLog:
+		err = w.say(ctx, fmt.Sprintf("of %d bytes of output no more than %d were read", status.LogSize, spec.MaxLog))
 	}
 	if err != nil {
 		return attachError(ctx, err)

@@ -44,7 +44,7 @@ func (c *conn) open(ctx context.Context, release func()) (*session, error) {
 	}
 	done := make(chan result, 1)
 	go func() { // OpenChannel takes no context
-		ch, reqs, err := c.ssh.OpenChannel("session", nil)
+		ch, reqs, err := c.openChannel()
 		if err != nil {
 			release()
 		}
@@ -67,6 +67,18 @@ func (c *conn) open(ctx context.Context, release func()) (*session, error) {
 			}
 		}()
 		return nil, &ConnectError{Addr: c.target.Addr, Stage: StageSession, Err: context.Cause(ctx)}
+	}
+}
+
+// openChannel asks again when it is refused: sshd may not have cleared away
+// a session that is closed already, and has done so a round trip later.
+func (c *conn) openChannel() (ssh.Channel, <-chan *ssh.Request, error) {
+	for try := 1; ; try++ {
+		ch, reqs, err := c.ssh.OpenChannel("session", nil)
+		var refused *ssh.OpenChannelError
+		if try == 3 || !errors.As(err, &refused) || refused.Reason == ssh.Prohibited {
+			return ch, reqs, err
+		}
 	}
 }
 

@@ -105,7 +105,12 @@ func (p *Pool) enter(key string) (*server, error) {
 }
 
 func (p *Pool) newServer(key string) *server {
-	srv := &server{pool: p, key: key, slots: semaphore.NewWeighted(int64(p.cfg.MaxConns * p.cfg.MaxSessions))}
+	srv := &server{
+		pool:   p,
+		key:    key,
+		slots:  semaphore.NewWeighted(int64(p.cfg.MaxConns * p.cfg.MaxSessions)),
+		urgent: semaphore.NewWeighted(4),
+	}
 	p.servers[key] = srv
 	return srv
 }

@@ -16,8 +16,9 @@ type server struct {
 	pool    *Pool
 	key     string
 	slots   *semaphore.Weighted
-	gone    bool // forgotten, or dropped as it held nothing
-	users   int  // those between enter and leave
+	urgent  *semaphore.Weighted // dials for urgent sessions; sshd drops some of ten at once
+	gone    bool                // forgotten, or dropped as it held nothing
+	users   int                 // those between enter and leave
 	conns   []*conn
 	dialing *dialing
 	last    *Target // of the newest connection
@@ -147,7 +148,11 @@ func (s *server) urgentSession(ctx context.Context, target targetFunc) (*session
 		}
 		target = func(context.Context) (Target, error) { return *last, nil }
 	}
+	if err := s.urgent.Acquire(ctx, 1); err != nil {
+		return nil, &ConnectError{Addr: s.key, Stage: StageTCP, Err: err}
+	}
 	own, err := connect(ctx, s.key, target)
+	s.urgent.Release(1)
 	if err != nil {
 		return nil, err
 	}

@@ -252,3 +252,24 @@ func TestPoolIdleServersCostNothing(t *testing.T) { //nolint:paralleltest // cou
 	require.NoError(t, group.Wait())
 	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+5 }, 10*time.Second, 10*time.Millisecond)
 }
+
+// sshd refuses the eleventh session of a connection, which never happens.
+func TestPoolOnOpenSSH(t *testing.T) {
+	t.Parallel()
+	server := startSSHD(t)
+	pool := sshexec.NewPool(sshexec.PoolConfig{MaxConns: 1})
+	defer pool.Close()
+	c := pool.Client("one", func(context.Context) (sshexec.Target, error) { return server.target(), nil })
+	var group errgroup.Group
+	for i := range 100 {
+		group.Go(func() error {
+			client := c
+			if i%10 == 0 {
+				client = c.Urgent()
+			}
+			_, err := client.Run(t.Context(), sshexec.Command{Script: "true"})
+			return err
+		})
+	}
+	require.NoError(t, group.Wait())
+}

@@ -111,6 +111,12 @@ func (m *Machine) PowerOff(ctx context.Context) error {
 	})
 }
 
+// Await waits for SSH after the machine was started anew.
+func (m *Machine) Await(t testing.TB) {
+	t.Helper()
+	require.NoError(t, m.await(t.Context()))
+}
+
 // await waits until SSH accepts the control key.
 func (m *Machine) await(ctx context.Context) error {
 	return m.retry(ctx, func(ctx context.Context) error {

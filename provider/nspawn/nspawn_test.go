@@ -13,7 +13,15 @@ import (
 	"github.com/seed-797f2c2c/forge/provider/nspawn"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// makeAndHangEnv makes the test binary a program that creates a machine.
+const makeAndHangEnv = "FORGE_TEST_MAKE_AND_HANG"
+
+func TestMain(m *testing.M) {
+	if id := os.Getenv(makeAndHangEnv); id != "" {
+		makeAndHang(id)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // newProvider returns the provider of this host, where machines can be made.
 // It uses the default Dir, whose base images are made once for all.

@@ -36,7 +36,7 @@ type Layer struct {
 func Layered(t testing.TB, layer Layer) *Machine {
 	t.Helper()
 	newProvider(t, nil) // skips before anything is made
-	name := layer.Name + "-" + image()
+	name := layer.Name + "-" + Image()
 	sum := sha256.Sum256([]byte(layer.Version))
 	dir := filepath.Join(layers, name+"-"+hex.EncodeToString(sum[:6]))
 	held, err := filelock.Lock(t.Context(), filepath.Join(layers, "lock"), name)

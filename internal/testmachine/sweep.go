@@ -14,6 +14,10 @@ import (
 // ownerLabel names the process that a test's machine belongs to.
 const ownerLabel = "forge-test-owner"
 
+// Labels mark a machine as this test process's own, so that Sweep removes it
+// once the process is gone.
+func Labels() map[string]string { return map[string]string{ownerLabel: owner(os.Getpid())} }
+
 // owner returns a process's id and when it started, since ids are used again.
 // It is empty when there is no such process.
 func owner(pid int) string {

@@ -48,10 +48,11 @@ type Machine struct {
 // base image given, it takes one to two seconds.
 func New(t testing.TB) *Machine {
 	t.Helper()
-	return boot(t, newProvider(t, nil), image())
+	return boot(t, newProvider(t, nil), Image())
 }
 
-func image() string { return cmp.Or(os.Getenv("FORGE_TEST_IMAGE"), "debian-12") }
+// Image is the image of the machines: FORGE_TEST_IMAGE, or else "debian-12".
+func Image() string { return cmp.Or(os.Getenv("FORGE_TEST_IMAGE"), "debian-12") }
 
 // newProvider skips the test, or fails it, where machines cannot be had.
 func newProvider(t testing.TB, images map[string]string) *nspawn.Provider {
@@ -77,7 +78,7 @@ func boot(t testing.TB, p *nspawn.Provider, image string) *Machine {
 		Image:         image,
 		AuthorizedKey: string(ssh.MarshalAuthorizedKey(m.Signer.PublicKey())),
 		HostKey:       hostPEM,
-		Labels:        map[string]string{ownerLabel: owner(os.Getpid())},
+		Labels:        Labels(),
 	}
 	made, err := p.Create(t.Context(), spec)
 	require.NoError(t, err)

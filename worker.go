@@ -57,29 +57,26 @@ func (h *held) poke() {
 	}
 }
 
-// run works on jobs and sweeps until ctx is done.
+// run works on jobs and sweeps until ctx is done. When something is cancelled, it
+// makes this process look at what it works on.
 func (c *core) run(ctx context.Context, pools queue.Pools) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	background.Go(func() { c.sweepAll(ctx) })
-	background.Go(func() { c.watchCancels(ctx) })
-	return c.Queue.Run(ctx, pools, func(jobCtx context.Context, j queue.Job) error {
-		return c.handle(ctx, jobCtx, j)
-	})
-}
-
-// watchCancels makes this process look at what it works on when something was
-// cancelled.
-func (c *core) watchCancels(ctx context.Context) {
 	cancels := c.hub.subscribe(func(e *Event) bool {
 		return e.Type == EventStatus && e.Subject.Kind == SubjectAction && e.To == string(ActionCancelling)
 	})
 	defer cancels.close()
-	for cancels.wait(ctx) == nil {
-		c.held.poke()
-	}
+	background.Go(func() {
+		for cancels.wait(ctx) == nil {
+			c.held.poke()
+		}
+	})
+	background.Go(func() { c.sweepAll(ctx) })
+	return c.Queue.Run(ctx, pools, func(jobCtx context.Context, j queue.Job) error {
+		return c.handle(ctx, jobCtx, j)
+	})
 }
 
 // handle works on one wake-up. The handler's context ends when the lease is

@@ -2,10 +2,7 @@ package stack_test
 
 import (
 	"bytes"
-	"context"
-	"crypto/ed25519"
-	"crypto/rand"
-	"net"
+	"cmp"
 	"os"
 	"strconv"
 	"strings"
@@ -13,14 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/seed-797f2c2c/forge/internal/stack"
-	"github.com/seed-797f2c2c/forge/provider"
-	"github.com/seed-797f2c2c/forge/provider/nspawn"
+	"github.com/seed-797f2c2c/forge/internal/testmachine"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
@@ -35,34 +30,12 @@ type machine struct {
 
 func start(t *testing.T) *machine {
 	t.Helper()
-	p, err := nspawn.New(nspawn.Config{})
-	require.NoError(t, err)
-	if err := p.Validate(t.Context()); err != nil {
-		require.NotEqual(t, "1", os.Getenv("FORGE_TEST_MACHINES"), err.Error())
-		t.Skip(err)
-	}
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	require.NoError(t, err)
-	signer, err := ssh.NewSignerFromKey(private)
-	require.NoError(t, err)
-	key := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
-
-	m, err := p.Create(t.Context(), provider.Spec{
-		ID: "stack-" + uuid.NewString()[:8], Name: "stack", Image: "debian-12", AuthorizedKey: key,
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, p.Delete(context.WithoutCancel(t.Context()), m.ID)) })
-	target := sshexec.Target{
-		Addr: net.JoinHostPort(m.Address, strconv.Itoa(m.Port)), User: m.User,
-		Signers: []ssh.Signer{signer}, HostKeys: sshexec.FirstUse(),
-	}
-	client, err := backoff.Retry(t.Context(), func() (*sshexec.Client, error) {
-		return sshexec.Dial(t.Context(), target)
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(200*time.Millisecond)), backoff.WithMaxElapsedTime(time.Minute))
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = client.Close() })
-	return &machine{client, m.Address, key}
+	m := testmachine.New(t)
+	return &machine{m.SSH(t), m.Address, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(m.Signer.PublicKey())))}
 }
+
+// image is that of the machines of testmachine.
+func image() string { return cmp.Or(os.Getenv("FORGE_TEST_IMAGE"), "debian-12") }
 
 // bash runs a script as root, which must not fail.
 func (m *machine) bash(t *testing.T, script string, args ...string) string {

@@ -27,7 +27,7 @@ func matrix() map[string]stack.Config {
 	for system, has := range distro {
 		configs[system+" bare"] = bare(system)
 		for _, source := range []stack.Source{stack.Distro, stack.Upstream} {
-			for _, database := range []string{"", stack.MySQL, stack.MariaDB, stack.PostgreSQL} {
+			for _, database := range []string{stack.MySQL, stack.MariaDB, stack.PostgreSQL} {
 				if database == stack.MySQL && source == stack.Distro && strings.HasPrefix(system, "debian") {
 					continue
 				}

@@ -29,7 +29,7 @@ check_firewall() {
     status=$(LC_ALL=C ufw status verbose) &&
         grep -qx 'Status: active' <<<"$status" &&
         grep -q '^Default: deny (incoming), allow (outgoing)' <<<"$status" &&
-        grep -qE '^22/tcp.*\(v6\)|^[0-9]+/tcp \(v6\)' <<<"$status" &&
+        grep -qE '^[0-9]+/tcp \(v6\)' <<<"$status" &&
         all_allowed &&
         systemctl is-enabled --quiet ufw
 }
@@ -37,12 +37,15 @@ check_firewall() {
 apply_firewall() {
     local port ports
     apt_install ufw
+    if ! grep -qx IPV6=yes /etc/default/ufw; then # it takes no rules for IPv6 while it is active
+        ufw disable
+        edit /etc/default/ufw sed 's/^IPV6=.*/IPV6=yes/'
+    fi
     ports=$(ssh_ports)
     for port in $ports 80 443; do
         ufw allow "$port/tcp"
     done
     all_allowed || fail 'the port of SSH is not allowed: the firewall stays as it is'
-    edit /etc/default/ufw sed 's/^IPV6=.*/IPV6=yes/'
     ufw default deny incoming
     ufw default allow outgoing
     ufw --force enable

@@ -7,7 +7,7 @@ number=0
 name='start'
 
 step() { # step NAME FUNCTION [ARGUMENT...]
-    local function=$2 mark
+    local function=$2 mark began=$SECONDS
     mark=$begun/$(printf '%s-' "${@:2}")
     name=$1
     number=$((number + 1))
@@ -25,6 +25,7 @@ step() { # step NAME FUNCTION [ARGUMENT...]
         (set -x && "check_$function" "$@") || exit 1
     fi
     rm -f -- "$mark"
+    printf 'done in %d s\n' "$((SECONDS - began))"
 }
 
 fail() {

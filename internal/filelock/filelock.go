@@ -11,12 +11,21 @@ import (
 	"time"
 )
 
-// Lock holds the named lock of a lock file against every other holder, in this
-// process or another, until the file that it returns is closed, with the
-// copies that child processes have of it. A name is one byte of the file, so
-// that locks leave nothing but the file behind. Where the system has no such
-// locks, the error is errors.ErrUnsupported.
-func Lock(ctx context.Context, file, name string) (*os.File, error) {
+// Held is a lock that is held.
+type Held struct{ file *os.File }
+
+// Release gives the lock back.
+func (h *Held) Release() { _ = h.file.Close() }
+
+// File is what a child process inherits in order to hold the lock too, until
+// it ends, whatever becomes of this process.
+func (h *Held) File() *os.File { return h.file }
+
+// Acquire waits for the named lock of a lock file, which has no other holder
+// then, in this process or another. A name is one byte of the file, so that
+// locks leave nothing but the file behind. Where the system has no such locks,
+// the error is errors.ErrUnsupported.
+func Acquire(ctx context.Context, file, name string) (*Held, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, err
 	}
@@ -25,7 +34,7 @@ func Lock(ctx context.Context, file, name string) (*os.File, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(name))
-	offset := int64(binary.BigEndian.Uint64(sum[:]) >> 2)
+	offset := int64(binary.BigEndian.Uint32(sum[:]))
 	// The kernel's own wait heeds no context, so it is asked again and again.
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -41,7 +50,7 @@ func Lock(ctx context.Context, file, name string) (*os.File, error) {
 			_ = f.Close()
 			return nil, fmt.Errorf("lock %s: %w", name, err)
 		case ok:
-			return f, nil
+			return &Held{f}, nil
 		}
 		timer.Reset(wait)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-797f2c2c/forge/internal/filelock"
 )
 
-func TestLockExcludes(t *testing.T) {
+func TestAcquireExcludes(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
@@ -25,7 +25,7 @@ func TestLockExcludes(t *testing.T) {
 	var holders, most atomic.Int32
 	for range 20 {
 		wg.Go(func() {
-			held, err := filelock.Lock(context.Background(), file, "a")
+			held, err := filelock.Acquire(context.Background(), file, "a")
 			if err != nil {
 				t.Error(err)
 				return
@@ -33,34 +33,34 @@ func TestLockExcludes(t *testing.T) {
 			most.Store(max(most.Load(), holders.Add(1)))
 			runtime.Gosched()
 			holders.Add(-1)
-			_ = held.Close()
+			held.Release()
 		})
 	}
 	wg.Wait()
 	require.EqualValues(t, 1, most.Load())
 }
 
-func TestLockHonoursContextAndName(t *testing.T) {
+func TestAcquireHonoursContextAndName(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
 	}
 	file := filepath.Join(t.TempDir(), "lock")
-	a, err := filelock.Lock(t.Context(), file, "a")
+	a, err := filelock.Acquire(t.Context(), file, "a")
 	require.NoError(t, err)
-	b, err := filelock.Lock(t.Context(), file, "b")
+	b, err := filelock.Acquire(t.Context(), file, "b")
 	require.NoError(t, err, "another name is another lock")
-	require.NoError(t, b.Close())
+	b.Release()
 
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	_, err = filelock.Lock(ctx, file, "a")
+	_, err = filelock.Acquire(ctx, file, "a")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 
-	require.NoError(t, a.Close())
-	again, err := filelock.Lock(t.Context(), file, "a")
+	a.Release()
+	again, err := filelock.Acquire(t.Context(), file, "a")
 	require.NoError(t, err)
-	require.NoError(t, again.Close())
+	again.Release()
 	info, err := os.Stat(file)
 	require.NoError(t, err)
 	require.Zero(t, info.Size(), "locks leave nothing in the file")

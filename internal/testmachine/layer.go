@@ -39,10 +39,10 @@ func Layered(t testing.TB, layer Layer) *Machine {
 	name := layer.Name + "-" + Image()
 	sum := sha256.Sum256([]byte(layer.Version))
 	dir := filepath.Join(layers, name+"-"+hex.EncodeToString(sum[:6]))
-	held, err := filelock.Lock(t.Context(), filepath.Join(layers, "lock"), name)
+	held, err := filelock.Acquire(t.Context(), filepath.Join(layers, "lock"), name)
 	require.NoError(t, err)
 	// Held until the machine has mounted it, so that none removes it before.
-	defer held.Close()
+	defer held.Release()
 	dirs := stored(dir)
 	if dirs == "" {
 		require.NoError(t, discard(dir))

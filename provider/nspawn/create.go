@@ -40,7 +40,7 @@ func (p *Provider) create(ctx context.Context, spec provider.Spec) (*provider.Ma
 	if err != nil {
 		return nil, err
 	}
-	defer held.Close()
+	defer held.Release()
 	rec, err := p.load(id)
 	switch {
 	case err == nil && rec.SpecID != spec.ID:
@@ -88,11 +88,11 @@ func (p *Provider) make(ctx context.Context, id string, rec *record, files []fil
 
 // join writes the machine's first record and connects it to the network.
 func (p *Provider) join(ctx context.Context, id string, rec *record) error {
-	held, err := filelock.Lock(ctx, hostLock, "network")
+	held, err := filelock.Acquire(ctx, hostLock, "network")
 	if err != nil {
 		return err
 	}
-	defer held.Close()
+	defer held.Release()
 	if rec.Net, err = p.freeNetwork(ctx); err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (p *Provider) restart(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	defer held.Close()
+	defer held.Release()
 	rec, err := p.load(id)
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ func (d disk) log() string   { return filepath.Join(string(d), "console.log") }
 func (d disk) mount(name, lower string) error {
 	work := filepath.Join(string(d), "work")
 	for _, dir := range []string{d.root(), d.upper(), work} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // the machine's users read it
 			return err
 		}
 	}
@@ -42,11 +42,11 @@ func removeTree(dir string) error {
 }
 
 func unmountBelow(dir string) error {
-	var errs []error
+	var err error
 	for _, target := range slices.Backward(mountsBelow(dir)) {
-		errs = append(errs, unmount(target))
+		err = errors.Join(err, unmount(target))
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // mountsBelow returns what is mounted at or below dir, in the order in which
@@ -82,7 +82,7 @@ type file struct {
 func (d disk) write(files ...file) error {
 	for _, f := range files {
 		path := filepath.Join(d.root(), f.name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // the machine's users read it
 			return err
 		}
 		// A link of the image, as of resolv.conf, may point at the host.

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/seed-797f2c2c/forge/internal/filelock"
 	"github.com/seed-797f2c2c/forge/provider"
 )
 
@@ -92,7 +93,7 @@ func (p *Provider) base(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer held.Close()
+	defer held.Release()
 	if exists(dir) {
 		return dir, nil
 	}
@@ -109,7 +110,32 @@ func (p *Provider) base(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	p.log.InfoContext(ctx, "base image made", "image", name, "duration", time.Since(start))
-	return dir, nil
+	return dir, p.removeOutdated(name, dir)
+}
+
+// removeOutdated removes the images that were made by another recipe for the
+// same name, but those that machines lie on.
+func (p *Provider) removeOutdated(name, current string) error {
+	dirs, err := filepath.Glob(filepath.Join(p.cfg.Dir, "images", name+"-*"))
+	if err != nil {
+		return err
+	}
+	ids, err := p.ids()
+	if err != nil {
+		return err
+	}
+	var used []string
+	for _, id := range ids {
+		if rec, err := p.load(id); err == nil {
+			used = append(used, strings.Split(rec.Lower, ":")...)
+		}
+	}
+	for _, dir := range dirs {
+		if dir != current && !slices.Contains(used, dir) {
+			err = errors.Join(err, removeTree(dir))
+		}
+	}
+	return err
 }
 
 // tidy takes away from a base image what a machine must have of its own, and
@@ -121,7 +147,7 @@ printf '[Journal]\nStorage=volatile\nRuntimeMaxUse=32M\n' >"$1/etc/systemd/journ
 
 // bootstrap makes a root file system in dir. Its processes inherit the lock:
 // when this program is killed, the next one waits until they are gone too.
-func bootstrap(ctx context.Context, held *os.File, img image, settings, dir string) error {
+func bootstrap(ctx context.Context, held *filelock.Held, img image, settings, dir string) error {
 	if err := removeTree(dir); err != nil {
 		return err
 	}
@@ -134,7 +160,7 @@ func bootstrap(ctx context.Context, held *os.File, img image, settings, dir stri
 		args = append(args, "--aptopt="+strings.TrimSpace(line))
 	}
 	cmd := exec.CommandContext(ctx, "mmdebstrap", append(append(args, "--", img.suite, dir), img.sources...)...)
-	cmd.ExtraFiles = []*os.File{held}
+	cmd.ExtraFiles = []*os.File{held.File()}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it cleans up after itself
 	cmd.WaitDelay = 10 * time.Second
 	var output bytes.Buffer
@@ -148,7 +174,7 @@ func bootstrap(ctx context.Context, held *os.File, img image, settings, dir stri
 // aptSettings returns what the host's apt was told about reaching mirrors, for
 // the machines' apt, one setting a line.
 func aptSettings(ctx context.Context) (string, error) {
-	if _, err := exec.LookPath("apt-config"); err != nil {
+	if _, err := exec.LookPath("apt-config"); errors.Is(err, exec.ErrNotFound) {
 		return "", nil // not a Debian: no settings
 	}
 	out, err := run(ctx, "", "apt-config", "dump", "Acquire")

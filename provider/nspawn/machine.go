@@ -31,7 +31,7 @@ func (p *Provider) List(ctx context.Context) ([]*provider.Machine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nspawn: %w", err)
 	}
-	var machines []*provider.Machine
+	machines := make([]*provider.Machine, 0, len(ids))
 	for _, id := range ids {
 		m, err := p.Get(ctx, id)
 		if errors.Is(err, provider.ErrNotFound) {
@@ -55,7 +55,7 @@ func (p *Provider) Delete(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("nspawn: delete: %w", err)
 	}
-	defer held.Close()
+	defer held.Release()
 	if err := p.remove(ctx, id); err != nil {
 		return fmt.Errorf("nspawn: delete %s: %w", id, err)
 	}
@@ -92,7 +92,7 @@ func (p *Provider) freeze(ctx context.Context, id, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer held.Close()
+	defer held.Release()
 	rec, err := p.load(id)
 	if err != nil {
 		return "", err

@@ -29,14 +29,14 @@ func (d disk) start(ctx context.Context, id, hostname string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(string(group), 0o755); err != nil {
+	if err := os.MkdirAll(string(group), 0o750); err != nil {
 		return err
 	}
 	console, err := os.OpenFile(d.log(), os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	defer console.Close()
+	defer func() { _ = console.Close() }()
 	cmd := exec.CommandContext(ctx, "sh", "-c", enter, "forge-nspawn", string(group),
 		"sh", "-c", keep, "forge-nspawn", "systemd-nspawn", "--quiet", "--directory="+d.root(), "--machine="+id, "--hostname="+hostname,
 		"--register=no", "--keep-unit", "--network-namespace-path="+netnsPath(id),

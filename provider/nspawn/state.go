@@ -44,8 +44,8 @@ func (p *Provider) path(id string) string { return filepath.Join(p.cfg.Dir, "mac
 func (p *Provider) disk(id string) disk   { return disk(filepath.Join(p.cfg.Dir, "machines", id)) }
 
 // lock holds a name against every program that uses Dir.
-func (p *Provider) lock(ctx context.Context, name string) (*os.File, error) {
-	return filelock.Lock(ctx, filepath.Join(p.cfg.Dir, "lock"), name)
+func (p *Provider) lock(ctx context.Context, name string) (*filelock.Held, error) {
+	return filelock.Acquire(ctx, filepath.Join(p.cfg.Dir, "lock"), name)
 }
 
 // load returns provider.ErrNotFound when there is no such machine.

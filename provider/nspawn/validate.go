@@ -71,7 +71,7 @@ func (p *Provider) probeOverlay() (err error) {
 		}
 	}()
 	lower := filepath.Join(dir, "lower")
-	if err := os.Mkdir(lower, 0o755); err != nil {
+	if err := os.Mkdir(lower, 0o750); err != nil {
 		return err
 	}
 	return disk(dir).mount("probe", lower)

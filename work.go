@@ -3,8 +3,9 @@ package forge
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
@@ -107,13 +108,15 @@ type waiting struct {
 func (w *waiting) Error() string { return "waits: " + w.why.Error() }
 func (w *waiting) Unwrap() error { return w.why }
 
-// wait is the length of the n-th wait in a row, with jitter of a fifth.
+// wait is the length of the n-th wait in a row.
 func (w *waiting) wait(n int) time.Duration {
-	d := w.least << min(n, 16)
-	if d > w.most || d <= 0 {
-		d = w.most
+	b := backoff.ExponentialBackOff{InitialInterval: w.least, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: w.most}
+	b.Reset()
+	d := b.NextBackOff()
+	for range min(n, 16) {
+		d = b.NextBackOff()
 	}
-	return d + time.Duration(rand.Int64N(int64(d)/5+1))
+	return d
 }
 
 // failure is returned by a handler for work that failed for good.

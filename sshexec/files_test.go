@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -98,7 +97,9 @@ func TestFilesOnOpenSSH(t *testing.T) {
 			require.NoError(t, c.Upload(t.Context(), sshexec.UploadSpec{Path: name, User: "daemon", Body: strings.NewReader("x"), Verify: verify}))
 			info, err := os.Stat(name)
 			require.NoError(t, err)
-			require.Equal(t, uid, int(info.Sys().(*syscall.Stat_t).Uid))
+			owner, err := c.Run(t.Context(), sshexec.Command{Script: `stat --format=%u -- "$1"`, Args: []string{name}})
+			require.NoError(t, err)
+			require.Equal(t, daemon.Uid, strings.TrimSpace(string(owner.Stdout)))
 			require.Equal(t, fs.FileMode(0o644), info.Mode())
 		}
 

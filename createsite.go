@@ -18,30 +18,24 @@ func (s *Site) onServer() sitectl.Site {
 }
 
 // repo is the site's repository and working copy.
-func (s *Site) repo(branch string) git.Repo {
-	p := s.onServer().Paths()
-	return git.Repo{
-		URL: s.Repository, Branch: branch, User: s.User, Dir: p.Site, Key: p.DeployKey, KnownHosts: p.KnownHosts,
-	}
-}
+func (s *Site) repo(branch string) git.Repo { return s.onServer().Repo(s.Repository, branch) }
 
-// site reads the site that the action is about.
-func (w *work) site(ctx context.Context) (site *Site, err error) {
+// site reads the site that the action is about, and its server.
+func (w *work) site(ctx context.Context) (srv *Server, site *Site, err error) {
 	err = w.Store.View(ctx, func(tx Tx) error {
+		if srv, err = tx.Servers().Get(w.action.Server); err != nil {
+			return err
+		}
 		site, err = tx.Sites().Get(w.action.Subject.ID)
 		return err
 	})
-	return site, gone(err)
+	return srv, site, gone(err)
 }
 
 // createSite makes the site on its server and clones its repository. Each part
 // looks for what is there already, so that Connect goes on where it was left.
 func (c *core) createSite(ctx context.Context, w *work) error {
-	srv, err := w.server(ctx)
-	if err != nil {
-		return err
-	}
-	site, err := w.site(ctx)
+	srv, site, err := w.site(ctx)
 	if err != nil {
 		return err
 	}
@@ -95,8 +89,7 @@ func (c *core) connectRepository(ctx context.Context, w *work, srv *Server, site
 	if err := w.stage(ctx, "repository"); err != nil {
 		return err
 	}
-	repo := site.repo(site.Branch)
-	cmd, err := git.DeployKey(site.User, repo.Key, "forge-"+site.ID)
+	cmd, err := sitectl.DeployKey(site.onServer())
 	if err != nil {
 		return err
 	}
@@ -203,11 +196,7 @@ func (c *core) stepSite(t *txn, a *Action, to SiteStatus) error {
 
 // deleteSite takes away from the server what createSite made.
 func (c *core) deleteSite(ctx context.Context, w *work) error {
-	srv, err := w.server(ctx)
-	if err != nil {
-		return err
-	}
-	site, err := w.site(ctx)
+	srv, site, err := w.site(ctx)
 	if err != nil {
 		return err
 	}

@@ -53,11 +53,7 @@ func (c *core) cancelFresh(t *txn, id string) error {
 // deleteServer removes the machine. Where its id was never learnt, as the answer
 // to the create was lost, it is looked for by forge's label.
 func (c *core) deleteServer(ctx context.Context, w *work) error {
-	srv, err := w.server(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := c.provider(srv.Provider)
+	srv, p, err := w.machine(ctx)
 	if err != nil {
 		return err
 	}

@@ -14,11 +14,7 @@ import (
 // consists of steps that look whether they are done already, so that another
 // attempt goes on where the last one failed.
 func (c *core) install(ctx context.Context, w *work) error {
-	srv, err := w.server(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := c.provider(srv.Provider)
+	srv, p, err := w.machine(ctx)
 	if err != nil {
 		return err
 	}

@@ -13,11 +13,7 @@ import (
 // provision makes the machine of a server, or finds the one that was made
 // before, and waits until it has an address.
 func (c *core) provision(ctx context.Context, w *work) error {
-	srv, err := w.server(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := c.provider(srv.Provider)
+	srv, p, err := w.machine(ctx)
 	if err != nil {
 		return err
 	}
@@ -61,6 +57,16 @@ func (c *core) provision(ctx context.Context, w *work) error {
 			Subject: w.action.Subject, Server: srv.ID, Locks: w.action.Locks})
 	}
 	return nil
+}
+
+// machine reads the action's server and finds its provider.
+func (w *work) machine(ctx context.Context) (*Server, provider.Provider, error) {
+	srv, err := w.server(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := w.provider(srv.Provider)
+	return srv, p, err
 }
 
 // createMachine asks the provider for the machine and remembers the provider's

@@ -72,8 +72,8 @@ func TestInstall(t *testing.T) {
 		require.Equal(t, "711 root root\n710 forge www-data\n", m.bash(t, `stat -c '%a %U %G' /home /home/forge`))
 		require.Equal(t, "forge\n", m.bash(t, `id -nG forge`))
 		m.fails(t, "forge", `sudo -n true`)
-		m.fails(t, "forge", `loginctl enable-linger`)
 	})
+	t.Run("linger", func(t *testing.T) { testLinger(t, m) })
 	t.Run("database", func(t *testing.T) { testMariaDB(t, m) })
 	t.Run("password", func(t *testing.T) { testPasswordUnseen(t, m) })
 }

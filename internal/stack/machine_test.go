@@ -26,12 +26,13 @@ type machine struct {
 	*sshexec.Client
 	addr string // without a port
 	key  string // its control key
+	box  *testmachine.Machine
 }
 
 func start(t *testing.T) *machine {
 	t.Helper()
 	m := testmachine.New(t)
-	return &machine{m.SSH(t), m.Address, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(m.Signer.PublicKey())))}
+	return &machine{m.SSH(t), m.Address, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(m.Signer.PublicKey()))), m}
 }
 
 // image is that of the machines of testmachine.
@@ -85,8 +86,23 @@ func (m *machine) mustInstall(t *testing.T, c stack.Config) string {
 	log, status := m.install(t, c)
 	require.Equal(t, sshexec.RunExited, status.State)
 	require.Zero(t, status.ExitCode, "%s", tail(log))
-	t.Logf("installed in %s", time.Since(began).Round(time.Second))
+	t.Logf("installed in %s: %s", time.Since(began).Round(time.Second), slow(log))
 	return log
+}
+
+// slow lists the steps that took a second or more.
+func slow(log string) string {
+	var steps []string
+	name := ""
+	for line := range strings.Lines(log) {
+		if _, after, found := strings.Cut(strings.TrimSpace(line), ": "); found && strings.HasPrefix(line, "step ") {
+			name = after
+		}
+		if took, found := strings.CutPrefix(strings.TrimSpace(line), "done in "); found && took != "0 s" {
+			steps = append(steps, name+" "+took)
+		}
+	}
+	return strings.Join(steps, ", ")
 }
 
 func tail(log string) string { return log[max(0, len(log)-4000):] }

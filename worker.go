@@ -15,6 +15,10 @@ import (
 // before it fails: what kills its worker each time must not go on for ever.
 const maxHandouts = 20
 
+// maxSkew is how far the queue's clock may be ahead of the store's: a wake-up that
+// seems to come so little too early is in time.
+const maxSkew = time.Second
+
 // Why a handler's context ends.
 var (
 	errLeaseLost = errors.New("the lease was lost")
@@ -150,7 +154,7 @@ func (c *core) take(ctx context.Context, id string, epoch int64) (*work, error) 
 		now := t.Now()
 		spec, known := c.jobs[a.Kind]
 		if !known || spec.run == nil || a.Status.Ended() || a.Epoch != epoch ||
-			a.Holder != "" || a.RunAt.IsZero() || a.RunAt.After(now) {
+			a.Holder != "" || a.RunAt.IsZero() || a.RunAt.After(now.Add(maxSkew)) {
 			return nil
 		}
 		if a.Handouts >= maxHandouts {

@@ -58,7 +58,7 @@ func (c Config) checkPHP() error {
 func (c Config) checkDatabase() error {
 	if c.Database == "" {
 		if c.DatabaseVersion != "" {
-			return invalid("database version", "needs a database")
+			return invalid("database_version", "needs a database")
 		}
 		return nil
 	}
@@ -70,7 +70,7 @@ func (c Config) checkDatabase() error {
 		return invalid("database", "%s packages have no %s; use %s, or source %s",
 			c.OS, c.Database, list(slices.Sorted(maps.Keys(c.databases()))), Upstream)
 	case !slices.Contains(had, c.DatabaseVersion):
-		return c.missing("database version", c.Database, c.DatabaseVersion, had, versions)
+		return c.missing("database_version", c.Database, c.DatabaseVersion, had, versions)
 	}
 	return nil
 }
@@ -105,11 +105,11 @@ var zone = regexp.MustCompile(`^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$`)
 func (c Config) checkSystem() error {
 	switch {
 	case c.SwapMB < 0 || c.SwapMB > maxSwapMB:
-		return invalid("swap", "must be from 0 to %d MiB", maxSwapMB)
+		return invalid("swap_mb", "must be from 0 to %d MiB", maxSwapMB)
 	case !zone.MatchString(c.Timezone) || len(c.Timezone) > 64:
 		return invalid("timezone", "must be the name of a zone, as Europe/Berlin")
 	case c.SSHPort < 1 || c.SSHPort > 65535:
-		return invalid("ssh port", "must be from 1 to 65535")
+		return invalid("port", "must be from 1 to 65535")
 	}
 	return nil
 }
@@ -119,13 +119,13 @@ var user = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 func (c Config) checkLogin() error {
 	switch {
 	case !user.MatchString(c.LoginUser):
-		return invalid("login user", "must be the name of a unix user")
+		return invalid("user", "must be the name of a unix user")
 	case c.LoginUser == "forge":
-		return invalid("login user", "must not be forge, the user of the sites, who has no sudo")
+		return invalid("user", "must not be forge, the user of the sites, who has no sudo")
 	}
 	_, _, options, rest, err := ssh.ParseAuthorizedKey([]byte(c.ControlKey))
 	if err != nil || len(options) > 0 || len(rest) > 0 || strings.ContainsAny(c.ControlKey, "\r\n\x00") {
-		return invalid("control key", "must be one line of authorized_keys without options")
+		return invalid("control_key", "must be one line of authorized_keys without options")
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package forge
 import (
 	"context"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-797f2c2c/forge/internal/validate"
@@ -23,6 +25,9 @@ func (s *Servers) Exec(ctx context.Context, id string, opts ExecOpts) (action *A
 	var v values
 	command := v.text(validate.Command("command", opts.Command))
 	user := v.text(loginUser("user", opts.User))
+	if opts.Timeout < 0 {
+		v.fail("timeout", "must not be negative")
+	}
 	if v.err != nil {
 		return nil, v.err
 	}
@@ -64,6 +69,9 @@ func (s *Servers) Run(ctx context.Context, id string, opts RunOpts) (*sshexec.Re
 	var v values
 	script := v.text(validate.Command("script", opts.Script))
 	user := v.text(loginUser("user", opts.User))
+	if slices.ContainsFunc(opts.Args, func(arg string) bool { return strings.Contains(arg, "\x00") }) {
+		v.fail("args", "must not have a NUL")
+	}
 	if v.err != nil {
 		return nil, v.err
 	}

@@ -43,12 +43,15 @@ func (c *core) restartService(ctx context.Context, w *work) error {
 
 // ValidateProvider checks that a provider can be used: its token, or the tools
 // on this machine.
-func (s *Servers) ValidateProvider(ctx context.Context, name string) (*Action, error) {
+func (s *Servers) ValidateProvider(ctx context.Context, name string) (action *Action, err error) {
 	if _, err := s.f.core.provider(name); err != nil {
 		return nil, err
 	}
-	action := &Action{Owner: s.f.owner, Actor: s.f.actor, Kind: KindValidate, Subject: Subject{SubjectProvider, name}}
-	return action, s.f.core.update(ctx, func(t *txn) error { return s.f.core.insert(t, action) })
+	err = s.f.core.update(ctx, func(t *txn) error {
+		action = &Action{Owner: s.f.owner, Actor: s.f.actor, Kind: KindValidate, Subject: Subject{SubjectProvider, name}}
+		return s.f.core.insert(t, action)
+	})
+	return action, err
 }
 
 func (c *core) validateProvider(ctx context.Context, w *work) error {

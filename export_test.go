@@ -14,15 +14,37 @@ func (t TestWork) Action() *Action { return t.w.action.Clone() }
 // Say appends a line to the log.
 func (t TestWork) Say(ctx context.Context, text string) error { return t.w.say(ctx, text) }
 
+// Step comes to a step, as the line of a stack's script does.
+func (t TestWork) Step(ctx context.Context, line string) error {
+	return t.w.update(ctx, func(tx *txn, a *Action) error {
+		watchSteps(tx, a, line)
+		return tx.Actions().Update(a)
+	})
+}
+
+// SiteReady leaves the site in a state when the work is done, as create_site does.
+func (t TestWork) SiteReady(to SiteStatus) {
+	t.w.done = func(tx *txn) error { return t.w.siteReady(tx, t.w.action, t.w.action.Subject.ID, to) }
+}
+
 // Wait gives the slot back for a while.
 func (TestWork) Wait(d time.Duration) error {
 	return &waiting{least: d, most: d, why: ErrUnavailable}
 }
 
-// SetHandler replaces the work of a kind by a test's.
+// SetHandler replaces the work of a kind by a test's. Its pool and what it does
+// to its subject stay.
 func (f *Forge) SetHandler(kind Kind, attempts int, timeout time.Duration, run func(context.Context, TestWork) error) {
-	f.core.jobs[kind] = job{pool: poolDefault, attempts: attempts, timeout: timeout,
-		run: func(ctx context.Context, w *work) error { return run(ctx, TestWork{w}) }}
+	spec := f.core.jobs[kind]
+	spec.attempts, spec.timeout = attempts, timeout
+	spec.run = func(ctx context.Context, w *work) error { return run(ctx, TestWork{w}) }
+	f.core.jobs[kind] = spec
+}
+
+// Stub replaces the work of a kind by a test's, and nothing else of it.
+func (f *Forge) Stub(kind Kind, run func(context.Context, TestWork) error) {
+	spec := f.core.jobs[kind]
+	f.SetHandler(kind, spec.attempts, spec.timeout, run)
 }
 
 // Insert asks for an action of a test's.

@@ -1,0 +1,257 @@
+package forge_test
+
+import (
+	"context"
+	"iter"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/provider/providertest"
+	"github.com/seed-797f2c2c/forge/queue"
+)
+
+// method is how a method of a service is tried on records that are not the
+// caller's: either it takes an id, or it lists.
+type method struct {
+	what string // the record that the id is of
+	id   func(ctx context.Context, f *forge.Forge, w *furnished, id string) error
+	list func(ctx context.Context, f *forge.Forge, w *furnished) (found int, err error)
+	// free says why neither is tried.
+	free string
+}
+
+func methods() map[string]method {
+	all := make(map[string]method)
+	for _, some := range []map[string]method{serverMethods(), siteMethods(), keyMethods(), deploymentMethods(), actionMethods()} {
+		maps.Copy(all, some)
+	}
+	return all
+}
+
+func serverMethods() map[string]method {
+	id := func(call func(context.Context, *forge.Servers, string) error) method {
+		return method{what: "server", id: func(ctx context.Context, f *forge.Forge, _ *furnished, id string) error {
+			return call(ctx, f.Servers, id)
+		}}
+	}
+	return map[string]method{
+		"Servers.Get":         id(func(ctx context.Context, s *forge.Servers, id string) error { return second(s.Get(ctx, id)) }),
+		"Servers.Credentials": id(func(ctx context.Context, s *forge.Servers, id string) error { return second(s.Credentials(ctx, id)) }),
+		"Servers.Retry":       id(func(ctx context.Context, s *forge.Servers, id string) error { return second(s.Retry(ctx, id)) }),
+		"Servers.Delete":      id(func(ctx context.Context, s *forge.Servers, id string) error { return second(s.Delete(ctx, id, nil)) }),
+		"Servers.Exec": id(func(ctx context.Context, s *forge.Servers, id string) error {
+			return second(s.Exec(ctx, id, forge.ExecOpts{Command: "id", User: "root"}))
+		}),
+		"Servers.Run": id(func(ctx context.Context, s *forge.Servers, id string) error {
+			return second(s.Run(ctx, id, forge.RunOpts{Script: "id", User: "root"}))
+		}),
+		"Servers.RestartService": id(func(ctx context.Context, s *forge.Servers, id string) error {
+			return second(s.RestartService(ctx, id, "nginx"))
+		}),
+		"Servers.List": {list: func(ctx context.Context, f *forge.Forge, w *furnished) (int, error) {
+			found, err := f.Servers.List(ctx, forge.ServerFilter{Owner: "acme", Name: w.server.Name}, forge.Page{})
+			return len(found), err
+		}},
+		"Servers.All": {list: func(ctx context.Context, f *forge.Forge, _ *furnished) (int, error) {
+			return count(f.Servers.All(ctx, forge.ServerFilter{Owner: "acme"}))
+		}},
+		"Servers.Create":           {free: "names no record"},
+		"Servers.ValidateProvider": {free: "names no record"},
+	}
+}
+
+func siteMethods() map[string]method {
+	id := func(call func(context.Context, *forge.Sites, string) error) method {
+		return method{what: "site", id: func(ctx context.Context, f *forge.Forge, _ *furnished, id string) error {
+			return call(ctx, f.Sites, id)
+		}}
+	}
+	create := id(func(ctx context.Context, s *forge.Sites, id string) error {
+		_, _, err := s.Create(ctx, id, forge.SiteOpts{Domain: "new.example.com"})
+		return err
+	})
+	create.what = "server"
+	return map[string]method{
+		"Sites.Get":     id(func(ctx context.Context, s *forge.Sites, id string) error { return second(s.Get(ctx, id)) }),
+		"Sites.Connect": id(func(ctx context.Context, s *forge.Sites, id string) error { return second(s.Connect(ctx, id)) }),
+		"Sites.Delete":  id(func(ctx context.Context, s *forge.Sites, id string) error { return second(s.Delete(ctx, id)) }),
+		"Sites.Create":  create,
+		"Sites.List": {list: func(ctx context.Context, f *forge.Forge, w *furnished) (int, error) {
+			found, err := f.Sites.List(ctx, forge.SiteFilter{Owner: "acme", Server: w.server.ID}, forge.Page{})
+			return len(found), err
+		}},
+		"Sites.All": {list: func(ctx context.Context, f *forge.Forge, _ *furnished) (int, error) {
+			return count(f.Sites.All(ctx, forge.SiteFilter{}))
+		}},
+	}
+}
+
+func keyMethods() map[string]method {
+	id := func(call func(context.Context, *forge.Keys, string, *furnished) error) method {
+		return method{what: "key", id: func(ctx context.Context, f *forge.Forge, w *furnished, id string) error {
+			return call(ctx, f.Keys, id, w)
+		}}
+	}
+	return map[string]method{
+		"Keys.Get":    id(func(ctx context.Context, s *forge.Keys, id string, _ *furnished) error { return second(s.Get(ctx, id)) }),
+		"Keys.Delete": id(func(ctx context.Context, s *forge.Keys, id string, _ *furnished) error { return s.Delete(ctx, id) }),
+		"Keys.Sync": id(func(ctx context.Context, s *forge.Keys, id string, w *furnished) error {
+			return second(s.Sync(ctx, id, forge.SyncOpts{Servers: []string{w.server.ID}}))
+		}),
+		"Keys.Revoke": id(func(ctx context.Context, s *forge.Keys, id string, w *furnished) error {
+			return second(s.Revoke(ctx, id, forge.SyncOpts{Servers: []string{w.server.ID}}))
+		}),
+		"Keys.List": {list: func(ctx context.Context, f *forge.Forge, w *furnished) (int, error) {
+			found, err := f.Keys.List(ctx, forge.KeyFilter{Owner: "acme", Fingerprint: w.key.Fingerprint}, forge.Page{})
+			return len(found), err
+		}},
+		"Keys.All": {list: func(ctx context.Context, f *forge.Forge, _ *furnished) (int, error) {
+			return count(f.Keys.All(ctx, forge.KeyFilter{}))
+		}},
+		"Keys.Grants": {list: func(ctx context.Context, f *forge.Forge, w *furnished) (int, error) {
+			found, err := f.Keys.Grants(ctx, forge.GrantFilter{Owner: "acme", Server: w.server.ID}, forge.Page{})
+			return len(found), err
+		}},
+		"Keys.Add": {free: "names no record"},
+	}
+}
+
+func deploymentMethods() map[string]method {
+	id := func(call func(context.Context, *forge.Deployments, string) error) method {
+		return method{what: "deployment", id: func(ctx context.Context, f *forge.Forge, _ *furnished, id string) error {
+			return call(ctx, f.Deployments, id)
+		}}
+	}
+	trigger := id(func(ctx context.Context, s *forge.Deployments, id string) error {
+		return second(s.Trigger(ctx, id, nil))
+	})
+	trigger.what = "site"
+	return map[string]method{
+		"Deployments.Get":    id(func(ctx context.Context, s *forge.Deployments, id string) error { return second(s.Get(ctx, id)) }),
+		"Deployments.Cancel": id(func(ctx context.Context, s *forge.Deployments, id string) error { return s.Cancel(ctx, id) }),
+		"Deployments.Wait":   id(func(ctx context.Context, s *forge.Deployments, id string) error { return second(s.Wait(ctx, id)) }),
+		"Deployments.Follow": id(func(ctx context.Context, s *forge.Deployments, id string) error {
+			return second(count(s.Follow(ctx, id, 0)))
+		}),
+		"Deployments.Trigger": trigger,
+		"Deployments.List": {list: func(ctx context.Context, f *forge.Forge, w *furnished) (int, error) {
+			found, err := f.Deployments.List(ctx, forge.DeploymentFilter{Owner: "acme", Site: w.site.ID}, forge.Page{})
+			return len(found), err
+		}},
+		"Deployments.All": {list: func(ctx context.Context, f *forge.Forge, _ *furnished) (int, error) {
+			return count(f.Deployments.All(ctx, forge.DeploymentFilter{}))
+		}},
+	}
+}
+
+func actionMethods() map[string]method {
+	id := func(call func(context.Context, *forge.Actions, string) error) method {
+		return method{what: "action", id: func(ctx context.Context, f *forge.Forge, _ *furnished, id string) error {
+			return call(ctx, f.Actions, id)
+		}}
+	}
+	return map[string]method{
+		"Actions.Get":    id(func(ctx context.Context, s *forge.Actions, id string) error { return second(s.Get(ctx, id)) }),
+		"Actions.Cancel": id(func(ctx context.Context, s *forge.Actions, id string) error { return s.Cancel(ctx, id) }),
+		"Actions.Wait":   id(func(ctx context.Context, s *forge.Actions, id string) error { return second(s.Wait(ctx, id)) }),
+		"Actions.Log":    id(func(ctx context.Context, s *forge.Actions, id string) error { return second(count(s.Log(ctx, id, 0))) }),
+		"Actions.Follow": id(func(ctx context.Context, s *forge.Actions, id string) error {
+			return second(count(s.Follow(ctx, id, 0)))
+		}),
+		"Actions.List": {list: func(ctx context.Context, f *forge.Forge, w *furnished) (int, error) {
+			found, err := f.Actions.List(ctx, forge.ActionFilter{Owner: "acme", Server: w.server.ID}, forge.Page{})
+			return len(found), err
+		}},
+		"Actions.All": {list: func(ctx context.Context, f *forge.Forge, _ *furnished) (int, error) {
+			return count(f.Actions.All(ctx, forge.ActionFilter{}))
+		}},
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// count walks a sequence to its first error.
+func count[T any](seq iter.Seq2[T, error]) (n int, err error) {
+	for _, err = range seq {
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+func TestNoMethodIsForgotten(t *testing.T) {
+	t.Parallel()
+	var exported []string
+	for _, service := range []any{&forge.Servers{}, &forge.Sites{}, &forge.Keys{}, &forge.Deployments{}, &forge.Actions{}} {
+		of := reflect.TypeOf(service)
+		for i := range of.NumMethod() {
+			exported = append(exported, of.Elem().Name()+"."+of.Method(i).Name)
+		}
+	}
+	require.ElementsMatch(t, exported, slices.Collect(maps.Keys(methods())))
+	for name, m := range methods() {
+		require.True(t, m.id != nil || m.list != nil || m.free != "", name)
+	}
+}
+
+func TestOthersRecordsAreNotThere(t *testing.T) {
+	t.Parallel()
+	w := furnish(t)
+	d, err := w.Deployments.Trigger(t.Context(), w.site.ID, nil)
+	require.NoError(t, err)
+	ids := map[string]string{"server": w.server.ID, "site": w.site.ID, "key": w.key.ID, "deployment": d.ID, "action": d.Action}
+	before := w.contents()
+	for name, m := range methods() {
+		if m.id != nil {
+			err := m.id(t.Context(), w.For("other"), w, ids[m.what])
+			require.ErrorIs(t, err, forge.ErrNotFound, name)
+			require.Equal(t, m.id(t.Context(), w.For("other"), w, "x").Error(),
+				strings.ReplaceAll(err.Error(), ids[m.what], "x"), "%s tells that there is something", name)
+		}
+		if m.list != nil {
+			n, err := m.list(t.Context(), w.For("acme"), w)
+			require.NoError(t, err, name)
+			require.Positive(t, n, "%s finds the owner's own", name)
+			n, err = m.list(t.Context(), w.For("other"), w)
+			require.NoError(t, err, name)
+			require.Zero(t, n, name)
+		}
+		require.Equal(t, before, w.contents(), name)
+	}
+}
+
+func TestOthersEventsAreNotSeen(t *testing.T) {
+	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
+		w := newWorld(t, store, q, providertest.FakeConfig{})
+		_, _, err := w.For("acme").Servers.Create(t.Context(), forge.ServerOpts{Name: "web-1", Provider: "cloud"})
+		require.NoError(t, err)
+		for owner, wants := range map[string]bool{"acme": true, "": true, "other": false} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			n, err := count(w.For(owner).Events(ctx, &forge.EventFilter{After: forge.Beginning}))
+			cancel()
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.Equal(t, wants, n > 0, owner)
+		}
+	})
+}
+
+// A key and a server of two owners are not brought together, unless by the
+// Forge that sees both.
+func TestSyncStaysWithinAnOwner(t *testing.T) {
+	t.Parallel()
+	w := furnish(t)
+	foreign := w.world.server("other")
+	before := w.contents()
+	_, err := w.For("acme").Keys.Sync(t.Context(), w.key.ID, forge.SyncOpts{Servers: []string{foreign.ID}})
+	require.ErrorIs(t, err, forge.ErrNotFound)
+	require.Equal(t, before, w.contents())
+}

@@ -37,9 +37,9 @@ func (c *core) install(ctx context.Context, w *work) error {
 		if _, err := c.client(srv).Run(ctx, sshexec.Command{Script: "true"}); err != nil {
 			return unreachable(err)
 		}
-	}
-	if err := w.stage(ctx, "stack"); err != nil {
-		return err
+		if err := w.stage(ctx, "stack"); err != nil {
+			return err
+		}
 	}
 	if err := w.detached(ctx, srv, spec, watchSteps); err != nil {
 		return err

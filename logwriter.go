@@ -116,6 +116,7 @@ func (l *logWriter) flush() {
 		l.bytes = int(max(l.work.MaxLog-from.Bytes, 0))
 	}
 	to := Cursor{Run: from.Run, Offset: l.end, Line: from.Line + int64(len(l.lines)), Bytes: from.Bytes + int64(l.bytes)}
+	var stage string
 	l.err = l.work.update(l.ctx, func(t *txn, a *Action) error {
 		now := t.Now()
 		for i := range l.lines {
@@ -131,11 +132,12 @@ func (l *logWriter) flush() {
 				l.watch(t, a, l.lines[i].Text)
 			}
 		}
+		stage = a.Stage
 		emitLog(t, a)
 		return t.Actions().Update(a)
 	})
 	if l.err == nil {
-		l.work.action.Cursor = to
+		l.work.action.Cursor, l.work.action.Stage = to, stage
 		l.work.action.Tries = 0
 	}
 	l.lines, l.bytes = l.lines[:0], 0

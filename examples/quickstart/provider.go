@@ -16,7 +16,7 @@ import (
 func (o options) newProvider() (provider.Provider, error) {
 	switch o.provider {
 	case "nspawn":
-		return nspawn.New(nspawn.Config{})
+		return nspawn.New(nspawn.Config{SuppressSync: !o.keep})
 	case "static":
 		if o.host == "" {
 			return nil, errors.New("-provider static needs -host")

@@ -57,7 +57,7 @@ func Image() string { return cmp.Or(os.Getenv("FORGE_TEST_IMAGE"), "debian-12") 
 // newProvider skips the test, or fails it, where machines cannot be had.
 func newProvider(t testing.TB, images map[string]string) *nspawn.Provider {
 	t.Helper()
-	p, err := nspawn.New(nspawn.Config{Images: images, Logger: slog.New(slog.DiscardHandler)})
+	p, err := nspawn.New(nspawn.Config{Images: images, SuppressSync: true, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	if err := p.Validate(t.Context()); err != nil {
 		require.NotEqual(t, "1", os.Getenv("FORGE_TEST_MACHINES"), err.Error())

@@ -79,7 +79,7 @@ func (p *Provider) make(ctx context.Context, id string, rec *record, files []fil
 	if err := d.write(append(files, file{"etc/resolv.conf", 0o644, resolvConf()})...); err != nil {
 		return fmt.Errorf("disk: %w", err)
 	}
-	if err := d.start(ctx, id, rec.Name); err != nil {
+	if err := d.start(ctx, id, rec.Name, p.cfg.SuppressSync); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
 	rec.Made = true
@@ -136,5 +136,5 @@ func (p *Provider) restart(ctx context.Context, id string) error {
 	if err := d.mount(id, rec.Lower); err != nil {
 		return fmt.Errorf("disk: %w", err)
 	}
-	return d.start(ctx, id, rec.Name)
+	return d.start(ctx, id, rec.Name, p.cfg.SuppressSync)
 }

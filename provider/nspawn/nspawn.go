@@ -34,6 +34,12 @@ type Config struct {
 	// address or route of the host.
 	Subnet netip.Prefix
 
+	// SuppressSync makes the syncs of a machine return at once, so that an
+	// install takes half as long, and a crash of this host may cost the
+	// machine its disk: for machines that are not kept. It is set when a
+	// machine is created or started.
+	SuppressSync bool
+
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 )
 
 // enter puts itself into the cgroup $1, then leaves the rest running in a
@@ -24,7 +25,7 @@ done`
 
 // start boots the machine from its mounted disk in its network namespace, and
 // returns when PID 1 runs.
-func (d disk) start(ctx context.Context, id, hostname string) error {
+func (d disk) start(ctx context.Context, id, hostname string, suppressSync bool) error {
 	group, err := machineCgroup(id)
 	if err != nil {
 		return err
@@ -40,7 +41,8 @@ func (d disk) start(ctx context.Context, id, hostname string) error {
 	cmd := exec.CommandContext(ctx, "sh", "-c", enter, "forge-nspawn", string(group),
 		"sh", "-c", keep, "forge-nspawn", "systemd-nspawn", "--quiet", "--directory="+d.root(), "--machine="+id, "--hostname="+hostname,
 		"--register=no", "--keep-unit", "--network-namespace-path="+netnsPath(id),
-		"--capability=CAP_NET_ADMIN,CAP_NET_RAW", "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--boot")
+		"--capability=CAP_NET_ADMIN,CAP_NET_RAW", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
+		"--suppress-sync="+strconv.FormatBool(suppressSync), "--boot")
 	// The disk's lock is ours, and lock files would stay behind. The machine
 	// sees cgroup v2, however the host has it.
 	cmd.Env = append(os.Environ(), "SYSTEMD_NSPAWN_LOCK=0", "UNIFIED_CGROUP_HIERARCHY=1")

@@ -6,7 +6,7 @@ readonly nginx_conf=/etc/nginx/conf.d/forge.conf
 nginx_conf() {
     cat <<'CONF'
 # Written by forge.
-server_names_hash_bucket_size 128;
+server_names_hash_bucket_size 512;
 
 server {
 	listen 80 default_server;

@@ -154,8 +154,11 @@ func (c *core) siteReady(t *txn, a *Action, id string, to SiteStatus) error {
 	if err := moveSite(t, site, to, a.ID); err != nil {
 		return err
 	}
+	if err := t.Sites().Update(site); err != nil {
+		return err
+	}
 	if to == SiteAwaitingAccess || site.Repository == "" && site.DeployScript == "" {
-		return t.Sites().Update(site)
+		return nil
 	}
 	_, err = c.trigger(t, site, &Deployment{Branch: site.Branch}, a.Actor, a.Parent)
 	return err

@@ -100,12 +100,7 @@ func (c *core) trigger(t *txn, site *Site, d *Deployment, actor, parent string) 
 		}
 	}
 	d.ID, d.Owner, d.Site, d.Server, d.Created = newID(), site.Owner, site.ID, site.Server, t.Now()
-	a := &Action{Owner: site.Owner, Actor: actor, Kind: KindDeploy, Parent: parent, Timeout: site.DeployTimeout,
-		Subject: Subject{SubjectDeployment, d.ID}, Server: site.Server, Locks: []string{siteLock(site.ID)}}
-	if err := c.insert(t, a); err != nil {
-		return nil, err
-	}
-	d.Action = a.ID
+	d.Action = newID()
 	if err := moveDeployment(t, d, DeploymentPending); err != nil {
 		return nil, err
 	}
@@ -113,7 +108,12 @@ func (c *core) trigger(t *txn, site *Site, d *Deployment, actor, parent string) 
 		return nil, err
 	}
 	site.DeploymentStarted = t.Now()
-	return d, t.Sites().Update(site)
+	if err := t.Sites().Update(site); err != nil {
+		return nil, err
+	}
+	return d, c.insert(t, &Action{ID: d.Action, Owner: site.Owner, Actor: actor, Kind: KindDeploy, Parent: parent,
+		Timeout: site.DeployTimeout, Subject: Subject{SubjectDeployment, d.ID}, Server: site.Server,
+		Locks: []string{siteLock(site.ID)}})
 }
 
 // Cancel asks for the end of a deployment, as Actions.Cancel does.

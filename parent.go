@@ -3,15 +3,18 @@ package forge
 // A parent is an action without a job of its own: it runs as soon as one of its
 // children does, and ends with the last of them.
 
-func (c *core) childAdded(t *txn, parent string) error {
-	p, err := t.Actions().Get(parent)
+func (c *core) childAdded(t *txn, child *Action) error {
+	p, err := t.Actions().Get(child.Parent)
 	if err != nil {
 		return err
 	}
 	p.Children++
 	p.ChildrenOpen++
 	emitProgress(t, p)
-	return t.Actions().Update(p)
+	if err := t.Actions().Update(p); err != nil || p.Status != ActionCancelling {
+		return err
+	}
+	return c.cancel(t, child)
 }
 
 // childChanged brings the parent in step with a child whose status changed. What

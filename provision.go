@@ -50,7 +50,12 @@ func (c *core) provision(ctx context.Context, w *work) error {
 		if len(srv.HostKeys) == 0 {
 			srv.HostKeys = known
 		}
-		if err := c.putServer(t, srv, ServerProvisioning, w.action.ID); err != nil {
+		if srv.Status == ServerDeleting {
+			err = t.Servers().Update(srv)
+		} else {
+			err = c.putServer(t, srv, ServerProvisioning, w.action.ID)
+		}
+		if err != nil {
 			return err
 		}
 		return c.insert(t, &Action{Owner: srv.Owner, Actor: w.action.Actor, Kind: KindInstallStack, Parent: w.action.Parent,

@@ -48,11 +48,15 @@ func parseJobID(id string) (action string, epoch int64, ok bool) {
 }
 
 // insert writes a new action. Its job is woken when the transaction commits; a
-// parent has no job, and ends when its children have.
+// parent has no job, and ends when its children have. A part of what is being
+// cancelled is cancelled at once.
 func (c *core) insert(t *txn, a *Action) error {
 	now := t.Now()
 	spec := c.jobs[a.Kind]
-	a.ID, a.Created, a.Epoch = newID(), now, 1
+	if a.ID == "" {
+		a.ID = newID()
+	}
+	a.Created, a.Epoch = now, 1
 	if a.Timeout == 0 {
 		a.Timeout = c.timeout(a.Kind)
 	}
@@ -63,12 +67,10 @@ func (c *core) insert(t *txn, a *Action) error {
 	if err := moveAction(t, a, ActionPending); err != nil {
 		return err
 	}
-	if a.Parent != "" {
-		if err := c.childAdded(t, a.Parent); err != nil {
-			return err
-		}
+	if err := t.Actions().Insert(a); err != nil || a.Parent == "" {
+		return err
 	}
-	return t.Actions().Insert(a)
+	return c.childAdded(t, a)
 }
 
 func (c *core) wakeUp(a *Action) queue.Job {

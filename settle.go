@@ -154,7 +154,12 @@ func leaveRun(t *txn, key, run string) error {
 func (w *work) handBack(ctx context.Context, after time.Duration) error {
 	return w.update(ctx, func(t *txn, a *Action) error {
 		a.Tries++
-		w.handOut(t, a, t.Now().Add(after))
+		now := t.Now()
+		at := now.Add(after)
+		if at.After(a.Deadline) && a.Deadline.After(now) {
+			at = a.Deadline
+		}
+		w.handOut(t, a, at)
 		return t.Actions().Update(a)
 	})
 }
@@ -183,9 +188,14 @@ func unfinished(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, errShutdown) || errors.As(err, &wait) || retryable(err)
 }
 
-// retryable reports whether another try makes sense.
+// retryable reports whether another try makes sense. A server that shows another
+// key is left alone.
 func retryable(err error) bool {
 	var connect *sshexec.ConnectError
+	var hostKey *sshexec.HostKeyError
+	if errors.As(err, &hostKey) {
+		return false
+	}
 	return errors.Is(err, ErrUnavailable) || errors.Is(err, sshexec.ErrUnknown) || errors.As(err, &connect) ||
 		errors.Is(err, provider.ErrUnavailable) || errors.Is(err, provider.ErrRateLimit)
 }

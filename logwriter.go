@@ -131,6 +131,7 @@ func (l *logWriter) flush() {
 			for i := range l.lines {
 				l.watch(t, a, l.lines[i].Text)
 			}
+			l.work.action.Stage = a.Stage
 		}
 		stage = a.Stage
 		emitLog(t, a)

@@ -153,9 +153,15 @@ func (s *Servers) Retry(ctx context.Context, id string) (action *Action, err err
 		if srv.Status != ServerError {
 			return badState("the server is %s; only one in state %s is retried", srv.Status, ServerError)
 		}
-		first := KindInstallStack
-		if srv.Address == "" {
-			first = KindProvision
+		made, err := firstAction(t, ActionFilter{
+			Subject: Subject{SubjectServer, id}, Kind: KindProvision, Status: []ActionStatus{ActionFinished},
+		})
+		if err != nil {
+			return err
+		}
+		first := KindProvision
+		if made != nil {
+			first = KindInstallStack
 		}
 		open, err := firstAction(t, ActionFilter{Server: id, Open: true})
 		if err != nil {

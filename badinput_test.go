@@ -24,11 +24,11 @@ type furnished struct {
 
 func furnish(t *testing.T) *furnished {
 	w := idle(t)
-	f := &furnished{world: w, server: w.server("acme"), key: w.key("acme")}
-	f.pending = w.server("acme", func(s *forge.Server) { s.Status = forge.ServerPending })
-	f.site = w.site(f.server, "example.com", func(s *forge.Site) { s.Aliases = []string{"www.example.com"} })
-	f.bare = w.site(f.server, "bare.example.com", func(s *forge.Site) { s.Repository = "" })
-	f.failed = w.site(f.server, "failed.example.com", func(s *forge.Site) { s.Status = forge.SiteFailed })
+	f := &furnished{world: w, server: w.addServer("acme"), key: w.addKey("acme")}
+	f.pending = w.addServer("acme", func(s *forge.Server) { s.Status = forge.ServerPending })
+	f.site = w.addSite(f.server, "example.com", func(s *forge.Site) { s.Aliases = []string{"www.example.com"} })
+	f.bare = w.addSite(f.server, "bare.example.com", func(s *forge.Site) { s.Repository = "" })
+	f.failed = w.addSite(f.server, "failed.example.com", func(s *forge.Site) { s.Status = forge.SiteFailed })
 	var err error
 	f.done, err = w.For("acme").Servers.Exec(t.Context(), f.server.ID, forge.ExecOpts{Command: "true", User: "root"})
 	require.NoError(t, err)

@@ -18,6 +18,7 @@ func (t TestWork) Say(ctx context.Context, text string) error { return t.w.say(c
 func (t TestWork) Step(ctx context.Context, line string) error {
 	return t.w.update(ctx, func(tx *txn, a *Action) error {
 		watchSteps(tx, a, line)
+		t.w.action.Stage = a.Stage
 		return tx.Actions().Update(a)
 	})
 }
@@ -45,6 +46,18 @@ func (f *Forge) SetHandler(kind Kind, attempts int, timeout time.Duration, run f
 func (f *Forge) Stub(kind Kind, run func(context.Context, TestWork) error) {
 	spec := f.core.jobs[kind]
 	f.SetHandler(kind, spec.attempts, spec.timeout, run)
+}
+
+// Around calls something before and after each turn of a kind's work.
+func (f *Forge) Around(kind Kind, before, after func()) {
+	spec := f.core.jobs[kind]
+	run := spec.run
+	spec.run = func(ctx context.Context, w *work) error {
+		before()
+		defer after()
+		return run(ctx, w)
+	}
+	f.core.jobs[kind] = spec
 }
 
 // Insert asks for an action of a test's.

@@ -249,7 +249,7 @@ func TestOthersEventsAreNotSeen(t *testing.T) {
 func TestSyncStaysWithinAnOwner(t *testing.T) {
 	t.Parallel()
 	w := furnish(t)
-	foreign := w.world.server("other")
+	foreign := w.addServer("other")
 	before := w.contents()
 	_, err := w.For("acme").Keys.Sync(t.Context(), w.key.ID, forge.SyncOpts{Servers: []string{foreign.ID}})
 	require.ErrorIs(t, err, forge.ErrNotFound)

@@ -15,24 +15,35 @@ import (
 	"github.com/seed-797f2c2c/forge/provider/providertest"
 	"github.com/seed-797f2c2c/forge/queue"
 	queuememory "github.com/seed-797f2c2c/forge/queue/memory"
+	"github.com/seed-797f2c2c/forge/secret"
 	"github.com/seed-797f2c2c/forge/store/memory"
 )
 
 // world is a Forge with a fake cloud, whose records tests put there by hand.
 type world struct {
 	*engine
-	queue *recorder
-	cloud *providertest.Fake
+	queue  *recorder
+	cloud  *providertest.Fake
+	sealer secret.Sealer
+	// machines are those of the cloud, unless a test puts something before it.
+	machines provider.Provider
 }
 
 func newWorld(t *testing.T, store forge.Store, q queue.Queue, cfg providertest.FakeConfig) *world {
-	w := &world{queue: &recorder{Queue: q}, cloud: providertest.NewFake(cfg)}
-	f, err := forge.New(forge.Config{Store: store, Queue: w.queue,
-		Providers: map[string]provider.Provider{"cloud": w.cloud}})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, f.Close()) })
-	w.engine = &engine{Forge: f, t: t, store: store}
-	return w
+	w := &world{engine: &engine{t: t}, cloud: providertest.NewFake(cfg), sealer: secret.NewEphemeral()}
+	w.machines = w.cloud
+	return w.join(store, q)
+}
+
+// join is another process with the same cloud.
+func (w *world) join(store forge.Store, q queue.Queue) *world {
+	other := &world{queue: &recorder{Queue: q}, cloud: w.cloud, sealer: w.sealer, machines: w.machines}
+	f, err := forge.New(forge.Config{Store: store, Queue: other.queue, Sealer: w.sealer,
+		Providers: map[string]provider.Provider{"cloud": w.machines}})
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { require.NoError(w.t, f.Close()) })
+	other.engine = &engine{Forge: f, t: w.t, store: store}
+	return other
 }
 
 // idle is a world where nobody works.
@@ -101,8 +112,8 @@ func (w *world) put(insert func(tx forge.Tx) error) {
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// server puts an active server there.
-func (w *world) server(owner string, edit ...func(*forge.Server)) *forge.Server {
+// addServer puts an active server there.
+func (w *world) addServer(owner string, edit ...func(*forge.Server)) *forge.Server {
 	srv := &forge.Server{ID: newID(), Owner: owner, Provider: "cloud", Image: "debian-12",
 		Status: forge.ServerActive, Address: "198.18.0.1", Port: 22, User: "root",
 		Stack: forge.Stack{PHP: []string{"8.2"}}}
@@ -114,8 +125,8 @@ func (w *world) server(owner string, edit ...func(*forge.Server)) *forge.Server 
 	return srv
 }
 
-// site puts an installed site there.
-func (w *world) site(srv *forge.Server, domain string, edit ...func(*forge.Site)) *forge.Site {
+// addSite puts an installed site there.
+func (w *world) addSite(srv *forge.Server, domain string, edit ...func(*forge.Site)) *forge.Site {
 	site := &forge.Site{ID: newID(), Owner: srv.Owner, Server: srv.ID, Kind: forge.PHP, Domain: domain,
 		WebDirectory: "/public", PHPVersion: "8.2", Directory: domain, Branch: "main",
 		Repository: "https://example.com/app.git", Status: forge.SiteInstalled}
@@ -132,7 +143,7 @@ const (
 	otherLine = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILKX/A5eeqWbAzHtBTAGhwyMIIhgFHFvRbQR9GcyeLp7"
 )
 
-func (w *world) key(owner string) *forge.Key {
+func (w *world) addKey(owner string) *forge.Key {
 	key, err := w.For(owner).Keys.Add(w.t.Context(), forge.KeyOpts{Name: "laptop", Public: keyLine})
 	require.NoError(w.t, err)
 	return key

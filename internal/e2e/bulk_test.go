@@ -23,7 +23,7 @@ const maxGrowth = 64 << 20
 
 // What is measured here is the process, so these tests are not parallel.
 
-func TestMillionLines(t *testing.T) { //nolint:paralleltest // see above
+func TestMillionLines(t *testing.T) {
 	e, srv := theServer(t)
 	const count = 1_000_000
 	grown := watchMemory(t)
@@ -59,7 +59,7 @@ func TestMillionLines(t *testing.T) { //nolint:paralleltest // see above
 	require.EqualValues(t, count, stored)
 }
 
-func TestNoLines(t *testing.T) { //nolint:paralleltest // see above
+func TestNoLines(t *testing.T) {
 	e, srv := theServer(t)
 	grown := watchMemory(t)
 	action, err := e.Servers.Exec(t.Context(), srv.ID, forge.ExecOpts{
@@ -79,7 +79,7 @@ func TestNoLines(t *testing.T) { //nolint:paralleltest // see above
 	}
 }
 
-func TestGarbage(t *testing.T) { //nolint:paralleltest // see above
+func TestGarbage(t *testing.T) {
 	e, srv := theServer(t)
 	const size = 20 * 1000 * 1000
 	grown := watchMemory(t)

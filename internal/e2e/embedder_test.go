@@ -182,7 +182,7 @@ func fetch(t *testing.T, srv *forge.Server, host, path string) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	return page{res.StatusCode, res.Header, string(body)}, err
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -67,9 +68,17 @@ git reset --hard FETCH_HEAD`})
 	require.Equal(t, "second", get(t, srv, s.Domain, "/").body)
 }
 
+func TestLongDomain(t *testing.T) {
+	t.Parallel()
+	e, srv := theServer(t)
+	label := strings.Repeat(newName(), 5)[:50] + "."
+	s := newGitSite(t, e, srv, forge.SiteOpts{Domain: strings.Repeat(label, 4) + "example.org"})
+	require.Equal(t, "first", get(t, srv, s.Domain, "/").body)
+}
+
 // What is broken here is the configuration of all sites, so this test is not
 // parallel.
-func TestBrokenConfiguration(t *testing.T) { //nolint:paralleltest // see above
+func TestBrokenConfiguration(t *testing.T) {
 	e, srv := theServer(t)
 	good := newGitSite(t, e, srv, forge.SiteOpts{})
 	serves := func() {

@@ -16,7 +16,7 @@ import (
 
 // What is interrupted here is the whole program's: its connections and its
 // workers. So it has a server of its own.
-func TestInterruptions(t *testing.T) {
+func TestInterruptions(t *testing.T) { //nolint:tparallel // its parts use the server one after the other
 	t.Parallel()
 	p := newMachines(t)
 	var machine *provider.Machine

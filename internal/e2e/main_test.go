@@ -5,7 +5,6 @@ package e2e
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"sync"
@@ -22,7 +21,6 @@ import (
 const machineTimeout = 5 * time.Minute
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	goleak.VerifyTestMain(withServer{m})
 }
 

@@ -28,7 +28,7 @@ func watchProcesses(secret string) *spy {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &spy{stop: stop}
 	s.watcher.Go(func() {
-		tick := time.NewTicker(10 * time.Millisecond)
+		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for {
 			s.look(secret)
@@ -72,6 +72,11 @@ func TestDatabasePassword(t *testing.T) {
 
 	require.Empty(t, shared.spy.found, "in the arguments or the environment of a process during the install")
 	t.Logf("looked at all processes %d times during the install", shared.spy.looks)
+	canary := watchProcesses("e2e-canary")
+	e.bash(t, srv, "bash -c 'sleep 1; true' e2e-canary")
+	canary.end()
+	require.NotEmpty(t, canary.found, "what it would have seen")
+
 	for action, err := range e.Actions.All(t.Context(), forge.ActionFilter{Server: srv.ID}) {
 		require.NoError(t, err)
 		for line, err := range e.Actions.Log(t.Context(), action.ID, 0) {

@@ -35,9 +35,32 @@ func (c *core) startDelete(t *txn, srv *Server, actor string, force bool) (*Acti
 			break
 		}
 	}
+	locks, err := allLocks(t, srv.ID)
+	if err != nil {
+		return nil, err
+	}
 	a := &Action{Owner: srv.Owner, Actor: actor, Kind: KindDeleteServer, Server: srv.ID,
-		Subject: Subject{SubjectServer, srv.ID}, Locks: []string{serverLock(srv.ID)}}
+		Subject: Subject{SubjectServer, srv.ID}, Locks: locks}
 	return a, c.insert(t, a)
+}
+
+// allLocks are the locks of a server and of the sites on it.
+func allLocks(tx Tx, serverID string) ([]string, error) {
+	locks := []string{serverLock(serverID)}
+	page := Page{Limit: MaxPage}
+	for {
+		sites, err := tx.Sites().List(SiteFilter{Server: serverID}, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, site := range sites {
+			locks = append(locks, siteLock(site.ID))
+			page.After = site.ID
+		}
+		if len(sites) < page.Limit {
+			return locks, nil
+		}
+	}
 }
 
 // cancelFresh cancels an action as it is now: cancelling one may have changed

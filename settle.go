@@ -70,6 +70,8 @@ func (c *core) stop(ctx context.Context, w *work, cause, err error) error {
 		switch {
 		case errors.Is(stopErr, errLeaseLost):
 			return stopErr
+		case stopErr != nil && w.leaving(ctx):
+			// The machine is about to go, and the run with it.
 		case stopErr != nil && time.Until(w.action.Deadline) > -stopGrace:
 			return w.handBack(ctx, (&waiting{least: time.Second, most: 5 * time.Second}).wait(w.action.Tries))
 		case stopErr != nil:
@@ -95,6 +97,12 @@ func (c *core) stop(ctx context.Context, w *work, cause, err error) error {
 		f.Message += ": " + err.Error()
 	}
 	return w.fail(ctx, f)
+}
+
+// leaving reports whether the action's server is being deleted, or is already.
+func (w *work) leaving(ctx context.Context) bool {
+	srv, err := w.server(ctx)
+	return err == nil && (srv.Status == ServerDeleting || srv.Status == ServerDeleted)
 }
 
 func stageName(a *Action) string {

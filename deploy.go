@@ -135,19 +135,17 @@ func (c *core) deployChanged(t *txn, a *Action) error {
 			d.Failure = failureText(a)
 		}
 	}
-	if err := t.Deployments().Update(d); err != nil {
+	if err := t.Deployments().Update(d); err != nil || a.Started.IsZero() {
 		return err
 	}
 	site, err := t.Sites().Get(d.Site)
-	if err != nil || !a.Status.Ended() {
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	if a.Status != ActionSuperseded {
-		site.DeploymentFinished = a.Finished
-	}
+	site.DeploymentStarted, site.DeploymentFinished = a.Started, a.Finished
 	if a.Status == ActionFinished && site.Status == SiteInstalled {
 		if err := moveSite(t, site, SiteDeployed, a.ID); err != nil {
 			return err

@@ -107,10 +107,6 @@ func (c *core) trigger(t *txn, site *Site, d *Deployment, actor, parent string) 
 	if err := t.Deployments().Insert(d); err != nil {
 		return nil, err
 	}
-	site.DeploymentStarted = t.Now()
-	if err := t.Sites().Update(site); err != nil {
-		return nil, err
-	}
 	return d, c.insert(t, &Action{ID: d.Action, Owner: site.Owner, Actor: actor, Kind: KindDeploy, Parent: parent,
 		Timeout: site.DeployTimeout, Subject: Subject{SubjectDeployment, d.ID}, Server: site.Server,
 		Locks: []string{siteLock(site.ID)}})

@@ -56,7 +56,8 @@ type Site struct {
 	Status  SiteStatus
 	Failure string // why Status is SiteFailed
 
-	DeploymentStarted, DeploymentFinished time.Time // of the last deployment
+	// Of the last deployment that began; DeploymentFinished is zero while it runs.
+	DeploymentStarted, DeploymentFinished time.Time
 
 	Created, Updated time.Time
 }

@@ -51,12 +51,21 @@ func (c *core) childChanged(t *txn, child *Action) error {
 	case p.Status == ActionCancelling || child.Status == ActionCancelled || child.Status == ActionSuperseded:
 		return c.setStatus(t, p, ActionCancelled)
 	default:
-		f := &Failure{Reason: ReasonChild, Stage: string(child.Kind)}
-		if child.Failure != nil {
-			*f = *child.Failure
-		}
-		return c.fail(t, p, f)
+		return c.failParent(t, p)
 	}
+}
+
+// failParent ends a parent with the failure of its first part that failed.
+func (c *core) failParent(t *txn, p *Action) error {
+	f := &Failure{Reason: ReasonChild}
+	part, err := firstAction(t, ActionFilter{Parent: p.ID, Status: []ActionStatus{ActionFailed}})
+	if err != nil {
+		return err
+	}
+	if part != nil {
+		f = part.Failure
+	}
+	return c.fail(t, p, f)
 }
 
 func emitProgress(t *txn, p *Action) {

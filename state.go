@@ -43,7 +43,7 @@ var (
 		GrantPending:  {GrantSynced, GrantFailed, GrantRevoking},
 		GrantSynced:   {GrantPending, GrantRevoking},
 		GrantFailed:   {GrantPending, GrantRevoking},
-		GrantRevoking: {GrantRevoked, GrantFailed},
+		GrantRevoking: {GrantRevoked, GrantFailed, GrantPending},
 		GrantRevoked:  {GrantPending},
 	}
 )

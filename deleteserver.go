@@ -126,6 +126,9 @@ func (c *core) deleteServerChanged(t *txn, a *Action) error {
 		if err := c.removeSites(t, a); err != nil {
 			return err
 		}
+		if err := c.removeGrants(t, a); err != nil {
+			return err
+		}
 		return c.stepServer(t, a, ServerDeleted)
 	}
 	return nil
@@ -140,6 +143,22 @@ func (c *core) removeSites(t *txn, a *Action) error {
 		}
 		for _, site := range sites {
 			if err := c.removeSite(t, site, a.ID); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// removeGrants removes what was granted on a server that is gone.
+func (c *core) removeGrants(t *txn, a *Action) error {
+	for {
+		grants, err := t.Grants().List(GrantFilter{Server: a.Server}, Page{})
+		if err != nil || len(grants) == 0 {
+			return err
+		}
+		for _, g := range grants {
+			t.Emit(Event{Owner: g.Owner, Type: EventRemoved, Subject: Subject{SubjectGrant, g.ID}, Action: a.ID, Server: a.Server})
+			if err := t.Grants().Delete(g.ID); err != nil {
 				return err
 			}
 		}

@@ -28,6 +28,17 @@ func (t TestWork) SiteReady(to SiteStatus) {
 	t.w.done = func(tx *txn) error { return t.w.siteReady(tx, t.w.action, t.w.action.Subject.ID, to) }
 }
 
+// SiteRemoved removes the site when the work is done, as delete_site does.
+func (t TestWork) SiteRemoved() {
+	t.w.done = func(tx *txn) error {
+		site, err := tx.Sites().Get(t.w.action.Subject.ID)
+		if err != nil {
+			return err
+		}
+		return t.w.removeSite(tx, site, t.w.action.ID)
+	}
+}
+
 // Wait gives the slot back for a while.
 func (TestWork) Wait(d time.Duration) error {
 	return &waiting{least: d, most: d, why: ErrUnavailable}
@@ -48,16 +59,12 @@ func (f *Forge) Stub(kind Kind, run func(context.Context, TestWork) error) {
 	f.SetHandler(kind, spec.attempts, spec.timeout, run)
 }
 
-// Around calls something before and after each turn of a kind's work.
-func (f *Forge) Around(kind Kind, before, after func()) {
+// Wrap puts something around the work of a kind.
+func (f *Forge) Wrap(kind Kind, run func(ctx context.Context, w TestWork, work func() error) error) {
 	spec := f.core.jobs[kind]
-	run := spec.run
-	spec.run = func(ctx context.Context, w *work) error {
-		before()
-		defer after()
-		return run(ctx, w)
-	}
-	f.core.jobs[kind] = spec
+	f.Stub(kind, func(ctx context.Context, w TestWork) error {
+		return run(ctx, w, func() error { return spec.run(ctx, w.w) })
+	})
 }
 
 // Insert asks for an action of a test's.

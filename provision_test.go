@@ -440,7 +440,11 @@ func TestManyServersKeepWithinThePool(t *testing.T) {
 			return nil
 		})
 		for _, kind := range []forge.Kind{forge.KindProvision, forge.KindInstallStack} {
-			w.Around(kind, func() { most.Store(max(most.Load(), running.Add(1))) }, func() { running.Add(-1) })
+			w.Wrap(kind, func(_ context.Context, _ forge.TestWork, work func() error) error {
+				most.Store(max(most.Load(), running.Add(1)))
+				defer running.Add(-1)
+				return work()
+			})
 		}
 		defer w.start()()
 		for i := range 50 {

@@ -1,0 +1,49 @@
+package forge_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/queue"
+)
+
+// Who is woken for one lock and then has to wait for another lets the first one
+// go to the next in line.
+func TestWakeUpForALockIsPassedOn(t *testing.T) {
+	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
+		gates := map[string]chan struct{}{"server": make(chan struct{}), "site": make(chan struct{})}
+		e := newEngine(t, store, q, func(ctx context.Context, w forge.TestWork) error {
+			if gate := gates[w.Action().Input.Service]; gate != nil {
+				select {
+				case <-gate:
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+			}
+			return nil
+		})
+		defer e.start()()
+		ask := func(gate string, locks ...string) *forge.Action {
+			a := e.insert(func(a *forge.Action) { a.Input.Service, a.Locks = gate, locks })
+			synctest.Wait()
+			return a
+		}
+		site := ask("site", "site")
+		server := ask("server", "server")
+		both := ask("", "server", "site")
+		next := ask("", "server")
+		close(gates["server"])
+		synctest.Wait()
+		require.Equal(t, forge.ActionFinished, e.get(server.ID).Status)
+		require.Equal(t, forge.ActionRunning, e.get(site.ID).Status)
+		require.Equal(t, forge.ActionPending, e.get(both.ID).Status)
+		require.Equal(t, forge.ActionFinished, e.get(next.ID).Status, "nobody holds the server")
+		close(gates["site"])
+		_, err := e.Actions.Wait(t.Context(), both.ID)
+		require.NoError(t, err)
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/provider/providertest"
 	"github.com/seed-797f2c2c/forge/queue"
 )
 
@@ -16,7 +17,8 @@ import (
 func TestWakeUpForALockIsPassedOn(t *testing.T) {
 	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
 		gates := map[string]chan struct{}{"server": make(chan struct{}), "site": make(chan struct{})}
-		e := newEngine(t, store, q, func(ctx context.Context, w forge.TestWork) error {
+		e := newWorld(t, store, q, providertest.FakeConfig{})
+		e.Stub(forge.KindExec, func(ctx context.Context, w forge.TestWork) error {
 			if gate := gates[w.Action().Input.Service]; gate != nil {
 				select {
 				case <-gate:
@@ -28,7 +30,7 @@ func TestWakeUpForALockIsPassedOn(t *testing.T) {
 		})
 		defer e.start()()
 		ask := func(gate string, locks ...string) *forge.Action {
-			a := e.insert(func(a *forge.Action) { a.Input.Service, a.Locks = gate, locks })
+			a := e.insert(func(a *forge.Action) { a.Kind, a.Input.Service, a.Locks = forge.KindExec, gate, locks })
 			synctest.Wait()
 			return a
 		}

@@ -1,0 +1,64 @@
+package forge_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// heavy are the libraries that an embedder pays for only by importing the
+// adapter that needs them.
+var heavy = []string{
+	"github.com/jackc/pgx", "github.com/riverqueue/river", "modernc.org/sqlite", "github.com/digitalocean/godo",
+	"github.com/hetznercloud/hcloud-go", "github.com/tink-crypto/tink-go", "github.com/stretchr/testify",
+	"github.com/vbauerster/mpb", "pgregory.net/rapid", "go.opentelemetry.io/otel",
+}
+
+const module = "github.com/seed-797f2c2c/forge"
+
+func TestNothingLinksWhatItDoesNotNeed(t *testing.T) {
+	t.Parallel()
+	leaves := []string{"queue", "provider", "sshexec", "secret"}
+	tests := map[string][]string{ // of the module itself, what may be linked; nil for anything
+		".":                 nil,
+		"./queue":           {"queue"},
+		"./provider":        {"provider"},
+		"./secret":          {"secret"},
+		"./sshexec":         {"sshexec"},
+		"./queue/memory":    {"queue", "queue/memory"},
+		"./provider/static": append([]string{"provider/static", "internal"}, leaves...),
+		"./provider/nspawn": append([]string{"provider/nspawn", "internal"}, leaves...),
+		"./store/memory":    append([]string{"store/memory", "store/internal", "internal", "queue/memory", ""}, leaves...),
+	}
+	for pkg, allowed := range tests {
+		t.Run(pkg, func(t *testing.T) {
+			t.Parallel()
+			for _, dep := range deps(t, pkg) {
+				for _, lib := range heavy {
+					require.False(t, strings.HasPrefix(dep, lib), "%s links %s", pkg, dep)
+				}
+				if own, ok := strings.CutPrefix(dep, module); ok && allowed != nil {
+					require.True(t, within(strings.TrimPrefix(own, "/"), allowed), "%s links %s", pkg, dep)
+				}
+			}
+		})
+	}
+}
+
+// within reports whether a package is one of the allowed, or below internal ones.
+func within(pkg string, allowed []string) bool {
+	for _, a := range allowed {
+		if pkg == a || strings.HasSuffix(a, "internal") && strings.HasPrefix(pkg, a+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func deps(t *testing.T, pkg string) []string {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", pkg).Output()
+	require.NoError(t, err)
+	return strings.Fields(string(out))
+}

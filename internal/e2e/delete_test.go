@@ -17,7 +17,7 @@ find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./root -o -p
 	-o -path ./usr/share -o -path ./usr/lib -o -path ./usr/bin -o -path ./var/lib/redis -o -path ./var/lib/dpkg -o -path ./var/log/journal -o -path ./var/lib/systemd -o -path ./etc/.pwd.lock \) -prune \
 	-o -printf '%p %u:%g %m %y %l\n' | grep -vE '^\./(etc/(passwd|shadow|group|gshadow|subuid|subgid)-|var/lib/logrotate|var/log/) ' | sort
 find /run /tmp /var/tmp /dev/shm -printf '%p %u:%g %m %y %l\n' 2>/dev/null | grep -vE '^/run/(systemd|user|udev|log|lock|forge|credentials|sudo|dbus|mysqld)(/| )|^/tmp/systemd-private' | sort
-find /etc -type f ! -name '*-' -exec sha256sum {} + | sort -k 2
+find /etc -type f ! -name '*-' ! -path /etc/ssh/authorized_keys.d/git -exec sha256sum {} + | sort -k 2
 ss -Hltnx | awk '{ print $1, $2, $5 }' | grep -v '/run/systemd\|dbus' | sort
 ps -eo user:32,args | grep -E 'php|nginx|site-' | grep -v 'grep\|ps -eo' | sort
 echo 'that is all'`

@@ -43,11 +43,13 @@ func (e *embedder) seen() string {
 	return e.log.String()
 }
 
-// start returns an embedding program whose workers run.
-func start(p *machines) (*embedder, error) {
+// start returns an embedding program whose workers run. maxLog is
+// forge.Config.MaxLog.
+func start(p *machines, maxLog int64) (*embedder, error) {
 	e := &embedder{machines: p}
 	f, err := forge.New(forge.Config{
 		Store:     memory.New(memory.Config{}),
+		MaxLog:    maxLog,
 		Providers: map[string]provider.Provider{"local": p},
 		Logger:    slog.New(slog.NewTextHandler(e, nil)),
 	})

@@ -118,7 +118,7 @@ func TestBrokenConfiguration(t *testing.T) {
 func TestRefusedServers(t *testing.T) {
 	t.Parallel()
 	p := newMachines(t)
-	e, err := start(p)
+	e, err := start(p, 0)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.close()) })
 	_, _, err = e.Servers.Create(t.Context(), forge.ServerOpts{

@@ -24,7 +24,8 @@ func TestInterruptions(t *testing.T) { //nolint:tparallel // its parts use the s
 		machine = m
 		return rewrite(file(m, "etc/ssh/sshd_config"), "Include ", "#Include ")
 	}
-	e, err := start(p)
+	const maxLog = 8 << 20
+	e, err := start(p, maxLog)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.close()) })
 	srv, action, err := e.Servers.Create(t.Context(), forge.ServerOpts{
@@ -33,18 +34,29 @@ func TestInterruptions(t *testing.T) { //nolint:tparallel // its parts use the s
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.remove(srv.ID)) })
 
-	// Subtests use the server one after the other.
-	ok := t.Run("an install that fails", func(t *testing.T) {
+	ok := t.Run("an install that is cancelled", func(t *testing.T) {
+		steps := e.interrupt(t, action.ID, func(n int) {
+			if n == 4 {
+				require.NoError(t, e.Actions.Cancel(t.Context(), action.ID))
+			}
+		})
+		require.Equal(t, "updates", steps[3])
+		failed := e.fails(t, action.ID)
+		require.Equal(t, forge.ActionCancelled, failed.Status)
+		srv, err = e.Servers.Get(t.Context(), srv.ID)
+		require.NoError(t, err)
+		require.Equal(t, forge.ServerError, srv.Status)
+	}) && t.Run("an install that fails", func(t *testing.T) {
+		action, err := e.Servers.Retry(t.Context(), srv.ID)
+		require.NoError(t, err)
 		steps := e.interrupt(t, action.ID, func(n int) {
 			if n%3 == 2 {
 				require.Positive(t, p.cut())
 			}
 		})
-		_, err := e.Actions.Wait(t.Context(), action.ID)
-		var failed *forge.ActionError
-		require.ErrorAs(t, err, &failed)
-		require.Equal(t, forge.ReasonExit, failed.Action.Failure.Reason)
-		require.Equal(t, "stack: SSH", failed.Action.Failure.Stage)
+		failed := e.fails(t, action.ID)
+		require.Equal(t, forge.ReasonExit, failed.Failure.Reason)
+		require.Equal(t, "stack: SSH", failed.Failure.Stage)
 		require.Equal(t, "SSH", steps[len(steps)-1])
 		srv, err = e.Servers.Get(t.Context(), srv.ID)
 		require.NoError(t, err)
@@ -74,6 +86,29 @@ func TestInterruptions(t *testing.T) { //nolint:tparallel // its parts use the s
 	})
 	require.True(t, ok)
 	t.Run("a deployment", func(t *testing.T) { interruptedDeployment(t, e, srv) })
+	t.Run("a full log", func(t *testing.T) {
+		action, err := e.Servers.Exec(t.Context(), srv.ID, forge.ExecOpts{
+			User: "forge", Command: "seq -f '%079.0f' 1 400000; touch ~/came-to-its-end",
+		})
+		e.finish(t, action, err)
+		stored := 0
+		for _, text := range e.lines(t, action.ID, forge.LineOutput) {
+			stored += len(text)
+		}
+		require.LessOrEqual(t, stored, maxLog)
+		require.Greater(t, stored, maxLog-100)
+		require.Len(t, e.lines(t, action.ID, forge.LineSystem), 1)
+		e.bashAs(t, srv, "forge", "rm ~/came-to-its-end")
+	})
+}
+
+// fails waits for an action that must not end as finished.
+func (e *embedder) fails(t *testing.T, action string) *forge.Action {
+	t.Helper()
+	_, err := e.Actions.Wait(t.Context(), action)
+	var failed *forge.ActionError
+	require.ErrorAs(t, err, &failed)
+	return failed.Action
 }
 
 var stepLine = regexp.MustCompile(`^step (\d+) of (\d+): (.+)$`)

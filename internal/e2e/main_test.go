@@ -66,7 +66,7 @@ func theServer(t *testing.T) (*embedder, *forge.Server) {
 func (s *sharedServer) make(p *machines) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), machineTimeout)
 	defer cancel()
-	if s.forge, err = start(p); err != nil {
+	if s.forge, err = start(p, 0); err != nil {
 		return err
 	}
 	php := "8.2"

@@ -15,6 +15,7 @@ import (
 // alone fails where another deployment of the site runs.
 const alone = `mkdir ~/running || { echo 'two run at once'; exit 1; }
 trap 'rmdir ~/running' EXIT
+echo running
 cd {{SITE_PATH}}
 git fetch origin {{BRANCH}}
 git reset --hard FETCH_HEAD
@@ -35,30 +36,34 @@ func TestTriggers(t *testing.T) {
 	var mu sync.Mutex
 	commits := make([]string, 0, rounds)
 	var all []asked
-	trigger := func() {
+	trigger := func() *forge.Deployment {
 		mu.Lock()
 		n := len(commits)
 		mu.Unlock()
 		d, err := e.Deployments.Trigger(t.Context(), s.ID, nil)
 		if !assert.NoError(t, err) {
-			return
+			return nil
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		all = append(all, asked{d.ID, n})
+		return d
 	}
 	var group sync.WaitGroup
 	for range 200 {
-		group.Go(trigger)
+		group.Go(func() { trigger() })
 	}
-	// And two with each commit, as a hook that is delivered twice does.
+	// And two with each commit, as a hook that is delivered twice does. The next
+	// commit comes while a deployment runs.
 	for i := range rounds {
 		hash := s.commit(t, "public/index.php", fmt.Sprintf(`<?php echo "commit %d";`, i))
 		mu.Lock()
 		commits = append(commits, hash)
 		mu.Unlock()
-		group.Go(trigger)
-		group.Go(trigger)
+		group.Go(func() { trigger() })
+		d := trigger()
+		require.NotNil(t, d)
+		e.await(t, d.Action, "running")
 	}
 	group.Wait()
 	require.Len(t, all, 200+2*rounds)
@@ -75,6 +80,7 @@ func TestTriggers(t *testing.T) {
 		require.GreaterOrEqual(t, covers, a.commits, "a trigger after %d commits got one that deployed commit %d", a.commits, covers)
 	}
 	require.Equal(t, fmt.Sprint("commit ", rounds-1), get(t, srv, s.Domain, "/").body)
+	require.GreaterOrEqual(t, len(ended), rounds)
 	t.Logf("%d triggers during %d commits were answered by %d deployments, one at a time", len(all), len(commits), len(ended))
 
 	running := 0

@@ -117,7 +117,7 @@ type Action struct {
 
 	Children       int // parts, for a parent
 	ChildrenOpen   int // parts that have not ended
-	ChildrenFailed int // parts that ended other than finished
+	ChildrenFailed int // parts that failed or were cancelled
 
 	Created, Started, Finished time.Time
 }

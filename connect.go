@@ -102,15 +102,23 @@ func (k *serverKeys) Pin(ctx context.Context, addr string, key ssh.PublicKey) er
 	})
 }
 
-// unreachable turns a failure to connect into a wait for another try. A failure
-// before the login is cheap to repeat; after that, sshd counts it as an attack.
+// unreachable turns a failure to reach the server, on the way there or on the way
+// back, into a wait for another try: it is for scripts that may be repeated. A
+// failure before the login is cheap to repeat; after that, sshd counts it as an
+// attack.
 func unreachable(err error) error {
 	var connect *sshexec.ConnectError
 	var hostKey *sshexec.HostKeyError
-	if !errors.As(err, &connect) || errors.As(err, &hostKey) {
+	switch {
+	case errors.As(err, &hostKey):
 		return err
-	}
-	if connect.Stage == sshexec.StageTCP {
+	case errors.Is(err, sshexec.ErrUnknown):
+		return &waiting{least: 200 * time.Millisecond, most: 5 * time.Second, why: err}
+	case errors.Is(err, sshexec.ErrFenceBusy):
+		return &waiting{least: 5 * time.Second, most: 30 * time.Second, why: err}
+	case !errors.As(err, &connect):
+		return err
+	case connect.Stage == sshexec.StageTCP:
 		return &waiting{least: 500 * time.Millisecond, most: 3 * time.Second, why: err}
 	}
 	return &waiting{least: 5 * time.Second, most: 15 * time.Second, why: err}

@@ -22,14 +22,14 @@ func (s *Site) repo(branch string) git.Repo { return s.onServer().Repo(s.Reposit
 
 // site reads the site that the action is about, and its server.
 func (w *work) site(ctx context.Context) (srv *Server, site *Site, err error) {
-	err = w.Store.View(ctx, func(tx Tx) error {
+	err = w.view(ctx, func(tx Tx) error {
 		if srv, err = tx.Servers().Get(w.action.Server); err != nil {
 			return err
 		}
 		site, err = tx.Sites().Get(w.action.Subject.ID)
 		return err
 	})
-	return srv, site, gone(err)
+	return srv, site, err
 }
 
 // createSite makes the site on its server and clones its repository. Each part

@@ -21,7 +21,7 @@ func (c *core) deploy(ctx context.Context, w *work) error {
 	}
 	var d *Deployment
 	var site *Site
-	err = c.Store.View(ctx, func(tx Tx) error {
+	err = w.view(ctx, func(tx Tx) error {
 		if d, err = tx.Deployments().Get(w.action.Subject.ID); err != nil {
 			return err
 		}
@@ -29,7 +29,7 @@ func (c *core) deploy(ctx context.Context, w *work) error {
 		return err
 	})
 	if err != nil {
-		return gone(err)
+		return err
 	}
 	if w.action.Cursor.Run == "" && site.Repository != "" {
 		if err := w.stage(ctx, "commit"); err != nil {

@@ -31,9 +31,6 @@ func (w *work) detached(ctx context.Context, srv *Server, spec sshexec.RunSpec, 
 		}
 	}()
 	client := w.client(srv)
-	if err := w.stopStale(ctx, client); err != nil {
-		return attachError(ctx, err)
-	}
 	if err := w.startsRun(ctx, spec.ID); err != nil {
 		return err
 	}
@@ -53,6 +50,7 @@ func (w *work) detached(ctx context.Context, srv *Server, spec sshexec.RunSpec, 
 	if err != nil {
 		return attachError(ctx, err)
 	}
+	w.live = false
 	return runError(status)
 }
 
@@ -85,18 +83,26 @@ func (c *core) secrets(ctx context.Context, srv *Server) (func(string, bool) str
 	return mask.New(password.Reveal()).Mask, nil
 }
 
-// stopStale stops what the one before may have left running.
-func (w *work) stopStale(ctx context.Context, client *sshexec.Client) error {
-	if w.stale == "" {
+// stopStale stops what the last holders of its locks may have left running.
+func (w *work) stopStale(ctx context.Context) error {
+	if len(w.stale) == 0 || w.leaving(ctx) {
 		return nil
 	}
-	if _, err := client.Stop(ctx, w.stale); err != nil {
+	srv, err := w.server(ctx)
+	if err != nil {
 		return err
 	}
-	return w.update(ctx, func(t *txn, _ *Action) error {
-		w.stale = ""
-		return leaveRun(t, w.fence.Key, "")
-	})
+	for _, l := range w.stale {
+		if _, err := w.client(srv).Stop(ctx, l.Left); err != nil {
+			return attachError(ctx, err)
+		}
+		err := w.update(ctx, func(t *txn, _ *Action) error { return setLeft(t, l.Key, "") })
+		if err != nil {
+			return err
+		}
+	}
+	w.stale = nil
+	return nil
 }
 
 // clean removes from the server what the run of an action that ended left
@@ -122,6 +128,7 @@ func (w *work) startsRun(ctx context.Context, id string) error {
 	if w.action.Cursor.Run == id {
 		return nil
 	}
+	w.live = true
 	return w.update(ctx, func(t *txn, a *Action) error {
 		a.Cursor.Run, a.Cursor.Offset = id, 0
 		w.action.Cursor = a.Cursor
@@ -131,21 +138,16 @@ func (w *work) startsRun(ctx context.Context, id string) error {
 
 // attachError sorts out why the following of a run ended before the run.
 func attachError(ctx context.Context, err error) error {
-	var connect *sshexec.ConnectError
 	var start *sshexec.StartError
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.Is(err, sshexec.ErrUnknown):
-		return &waiting{least: 200 * time.Millisecond, most: 5 * time.Second, why: err}
-	case errors.As(err, &connect):
-		return unreachable(err)
 	case errors.Is(err, sshexec.ErrShrunk):
 		return &failure{Failure{Reason: ReasonError, Message: err.Error()}}
 	case errors.As(err, &start):
 		return &failure{Failure{Reason: ReasonError, Message: err.Error()}}
 	}
-	return err
+	return unreachable(err)
 }
 
 // runError says how a run ended, or nil when it exited with 0.
@@ -183,18 +185,24 @@ func (w *work) stopRun(ctx context.Context) (sshexec.RunStatus, error) {
 		return client.Follow(ctx, id, from, log)
 	})
 	if errors.Is(err, sshexec.ErrShrunk) || errors.Is(err, errLogFull) {
-		return client.Status(ctx, id)
+		status, err = client.Status(ctx, id)
 	}
+	w.live = err != nil
 	return status, err
 }
 
 // server reads the action's server.
 func (w *work) server(ctx context.Context) (srv *Server, err error) {
-	err = w.Store.View(ctx, func(tx Tx) error {
+	err = w.view(ctx, func(tx Tx) error {
 		srv, err = tx.Servers().Get(w.action.Server)
 		return err
 	})
-	return srv, gone(err)
+	return srv, err
+}
+
+// view reads records that the work is about. Where one is gone, so is the work.
+func (w *work) view(ctx context.Context, fn func(Tx) error) error {
+	return storeError(ctx, gone(w.Store.View(ctx, fn)))
 }
 
 // gone turns a record that is not there any more into the quiet end of the work.

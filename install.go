@@ -74,12 +74,7 @@ func (c *core) installChanged(t *txn, a *Action) error {
 	case ActionFailed, ActionCancelled:
 		return c.stepServer(t, a, ServerError)
 	case ActionFinished:
-		srv, err := t.Servers().Get(a.Subject.ID)
-		if err != nil {
-			return err
-		}
-		srv.Provisioned, srv.Failure = t.Now(), ""
-		return c.putServer(t, srv, ServerActive, a.ID)
+		return c.stepServer(t, a, ServerActive)
 	}
 	return nil
 }

@@ -202,7 +202,7 @@ func (f *Forge) changeGrant(t *txn, key *Key, srv *Server, user, parent string, 
 	return t.Grants().Update(g)
 }
 
-// supersede ends an action that has not begun, as a newer one takes its place.
+// supersede ends an action as a newer one takes its place.
 func (c *core) supersede(t *txn, id string) error {
 	if id == "" {
 		return nil
@@ -211,8 +211,11 @@ func (c *core) supersede(t *txn, id string) error {
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
-	if err != nil || a.Status != ActionPending {
+	switch {
+	case err != nil:
 		return err
+	case a.Status == ActionPending:
+		return c.setStatus(t, a, ActionSuperseded)
 	}
-	return c.setStatus(t, a, ActionSuperseded)
+	return c.cancel(t, a)
 }

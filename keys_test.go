@@ -167,7 +167,7 @@ func TestPendingChangeIsSuperseded(t *testing.T) {
 		last := r.sync(0)
 		require.Equal(t, forge.GrantPending, r.grant(0).Status, "what was asked for last is what counts")
 		require.ErrorIs(t, r.wait(revoke), forge.ErrFailed)
-		require.Equal(t, forge.ActionCancelled, r.get(revoke.ID).Status)
+		require.Equal(t, forge.ActionSuperseded, r.get(revoke.ID).Status)
 		close(gate)
 		require.NoError(t, r.wait(running))
 		require.NoError(t, r.wait(last))

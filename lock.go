@@ -8,10 +8,9 @@ func serverLock(id string) string { return "server-" + id }
 func siteLock(id string) string   { return "site-" + id }
 
 // lock takes all the locks that an action needs, or none: then it returns the
-// key of one that another action holds. The first lock is returned: its fence is
-// what the action's scripts carry.
-func (c *core) lock(t *txn, a *Action) (first Lock, busy string, err error) {
-	locks := make([]*Lock, 0, len(a.Locks))
+// key of one that another action holds. The fence of the first one is what the
+// action's scripts carry.
+func (c *core) lock(t *txn, a *Action) (locks []*Lock, busy string, err error) {
 	for _, key := range a.Locks {
 		l, err := t.Locks().Get(key)
 		if errors.Is(err, ErrNotFound) {
@@ -19,24 +18,21 @@ func (c *core) lock(t *txn, a *Action) (first Lock, busy string, err error) {
 			err = t.Locks().Insert(l)
 		}
 		if err != nil {
-			return Lock{}, "", err
+			return nil, "", err
 		}
 		if l.Holder != "" && l.Holder != a.ID {
-			return Lock{}, key, nil
+			return nil, key, nil
 		}
 		locks = append(locks, l)
 	}
-	for i, l := range locks {
+	for _, l := range locks {
 		l.Holder = a.ID
 		l.Fence++
-		if i == 0 {
-			first = *l
-		}
 		if err := t.Locks().Update(l); err != nil {
-			return Lock{}, "", err
+			return nil, "", err
 		}
 	}
-	return first, "", nil
+	return locks, "", nil
 }
 
 // unlock gives back what the action holds and hands out what waits for it. It
@@ -76,4 +72,27 @@ func (c *core) unlock(t *txn, a *Action) error {
 	}
 	a.Waits = ""
 	return nil
+}
+
+// leaveRun notes at the locks of an action that its run may still go on, for
+// whoever takes one of them next.
+func leaveRun(t *txn, a *Action) error {
+	if a.Cursor.Run == "" {
+		return nil
+	}
+	for _, key := range a.Locks {
+		if err := setLeft(t, key, a.Cursor.Run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func setLeft(t *txn, key, run string) error {
+	l, err := t.Locks().Get(key)
+	if err != nil {
+		return err
+	}
+	l.Left = run
+	return t.Locks().Update(l)
 }

@@ -33,7 +33,7 @@ func (c *core) childChanged(t *txn, child *Action) error {
 		return nil
 	}
 	p.ChildrenOpen--
-	if child.Status != ActionFinished {
+	if child.Status == ActionFailed || child.Status == ActionCancelled {
 		p.ChildrenFailed++
 	}
 	emitProgress(t, p)
@@ -42,17 +42,31 @@ func (c *core) childChanged(t *txn, child *Action) error {
 	}
 	switch {
 	case p.ChildrenFailed == 0:
-		if p.Status == ActionPending {
-			if err := moveAction(t, p, ActionRunning); err != nil {
-				return err
-			}
-		}
-		return c.setStatus(t, p, ActionFinished)
-	case p.Status == ActionCancelling || child.Status == ActionCancelled || child.Status == ActionSuperseded:
+		return c.finishParent(t, p)
+	case p.Status == ActionCancelling || child.Status == ActionCancelled:
 		return c.setStatus(t, p, ActionCancelled)
 	default:
 		return c.failParent(t, p)
 	}
+}
+
+// finishParent ends a parent whose parts are finished, but for those whose place
+// others took. Where that was done to all of them, it was done to the parent.
+func (c *core) finishParent(t *txn, p *Action) error {
+	done, err := firstAction(t, ActionFilter{Parent: p.ID, Status: []ActionStatus{ActionFinished}})
+	switch {
+	case err != nil:
+		return err
+	case done != nil && p.Status == ActionPending:
+		if err := moveAction(t, p, ActionRunning); err != nil {
+			return err
+		}
+	case done == nil && p.Status != ActionPending:
+		return c.setStatus(t, p, ActionCancelled)
+	case done == nil:
+		return c.setStatus(t, p, ActionSuperseded)
+	}
+	return c.setStatus(t, p, ActionFinished)
 }
 
 // failParent ends a parent with the failure of its first part that failed.

@@ -184,8 +184,11 @@ func (c *core) stepServer(t *txn, a *Action, to ServerStatus) error {
 		return nil
 	}
 	srv.Failure = ""
-	if to == ServerError {
+	switch to {
+	case ServerError:
 		srv.Failure = failureText(a)
+	case ServerActive:
+		srv.Provisioned = t.Now()
 	}
 	return c.putServer(t, srv, to, a.ID)
 }

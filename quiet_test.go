@@ -209,7 +209,7 @@ func requireQuiet(t require.TestingT, c contents) {
 		if a.Parent != "" {
 			p := of[a.Parent]
 			p.all++
-			if a.Status != forge.ActionFinished {
+			if a.Status == forge.ActionFailed || a.Status == forge.ActionCancelled {
 				p.failed++
 			}
 			of[a.Parent] = p

@@ -40,6 +40,10 @@ func (c *core) settle(handlerCtx context.Context, w *work, err error) error {
 		return nil
 	case err == nil:
 		settled = w.finish(ctx)
+		var refused *Error
+		if errors.As(settled, &refused) {
+			settled = w.fail(ctx, failureOf(settled)) // another try would be refused too
+		}
 	case errors.Is(cause, errCancelled), errors.Is(cause, errDeadline):
 		settled = c.stop(ctx, w, cause, err)
 	case errors.Is(err, errShutdown), errors.Is(cause, errShutdown) && unfinished(err):
@@ -51,10 +55,8 @@ func (c *core) settle(handlerCtx context.Context, w *work, err error) error {
 		})
 	case errors.As(err, &wait):
 		settled = w.handBack(ctx, wait.wait(w.action.Tries))
-	case w.action.Attempt < c.jobs[w.action.Kind].attempts && retryable(err):
-		settled = w.retry(ctx, err)
 	default:
-		settled = w.fail(ctx, failureOf(err))
+		settled = c.broken(ctx, w, err)
 	}
 	if errors.Is(settled, errLeaseLost) {
 		return nil
@@ -62,17 +64,36 @@ func (c *core) settle(handlerCtx context.Context, w *work, err error) error {
 	return settled
 }
 
+// broken ends work that failed. Only its own status ends a run: where that is not
+// known, the run is stopped first.
+func (c *core) broken(ctx context.Context, w *work, err error) error {
+	if w.live {
+		_, stopErr := w.stopRun(ctx)
+		var hostKey *sshexec.HostKeyError
+		if stopErr != nil && !errors.As(stopErr, &hostKey) && w.untilDeadline() > -stopGrace && !w.leaving(ctx) {
+			return w.handBack(ctx, (&waiting{least: time.Second, most: 15 * time.Second}).wait(w.action.Tries))
+		}
+	}
+	if w.action.Attempt < c.jobs[w.action.Kind].attempts && retryable(err) {
+		return w.retry(ctx, err)
+	}
+	return w.fail(ctx, failureOf(err))
+}
+
+// untilDeadline is by this process's own clock, which need not be the store's.
+func (w *work) untilDeadline() time.Duration { return w.left - time.Since(w.taken) }
+
 // stop ends work that was cancelled or is out of time. A detached run is
 // stopped first, and its status decides.
 func (c *core) stop(ctx context.Context, w *work, cause, err error) error {
-	if w.action.Cursor.Run != "" {
+	if w.live {
 		status, stopErr := w.stopRun(ctx)
 		switch {
 		case errors.Is(stopErr, errLeaseLost):
 			return stopErr
 		case stopErr != nil && w.leaving(ctx):
 			// The machine is about to go, and the run with it.
-		case stopErr != nil && time.Until(w.action.Deadline) > -stopGrace:
+		case stopErr != nil && w.untilDeadline() > -stopGrace:
 			return w.handBack(ctx, (&waiting{least: time.Second, most: 5 * time.Second}).wait(w.action.Tries))
 		case stopErr != nil:
 			return w.fail(ctx, &Failure{Reason: ReasonUnknown, Stage: w.action.Stage,
@@ -131,8 +152,8 @@ func (w *work) fail(ctx context.Context, f *Failure) error {
 		if err := say(t, a, LineError, (&failure{*f}).Error()); err != nil {
 			return err
 		}
-		if f.Reason == ReasonUnknown && a.Cursor.Run != "" && w.fence.Key != "" {
-			if err := leaveRun(t, w.fence.Key, a.Cursor.Run); err != nil {
+		if w.live {
+			if err := leaveRun(t, a); err != nil {
 				return err
 			}
 		}
@@ -145,17 +166,6 @@ func (w *work) end(ctx context.Context, fn func(*txn, *Action) error) error {
 	err := w.update(ctx, fn)
 	w.ended = err == nil
 	return err
-}
-
-// leaveRun notes a run that may still go on, or with an empty id that there is
-// none, for the next who takes the lock.
-func leaveRun(t *txn, key, run string) error {
-	l, err := t.Locks().Get(key)
-	if err != nil {
-		return err
-	}
-	l.Left = run
-	return t.Locks().Update(l)
 }
 
 // handBack gives the slot back; the action goes on after a while.
@@ -205,6 +215,7 @@ func retryable(err error) bool {
 		return false
 	}
 	return errors.Is(err, ErrUnavailable) || errors.Is(err, sshexec.ErrUnknown) || errors.As(err, &connect) ||
+		errors.Is(err, sshexec.ErrFenceBusy) ||
 		errors.Is(err, provider.ErrUnavailable) || errors.Is(err, provider.ErrRateLimit)
 }
 

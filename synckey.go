@@ -3,6 +3,7 @@ package forge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/seed-797f2c2c/forge/internal/authorizedkeys"
@@ -20,12 +21,19 @@ func (c *core) editKeys(ctx context.Context, w *work, add bool) error {
 		return err
 	}
 	var key *Key
-	err = c.Store.View(ctx, func(tx Tx) (err error) {
+	err = w.view(ctx, func(tx Tx) error {
+		g, err := tx.Grants().Get(w.action.Subject.ID)
+		if err != nil {
+			return err
+		}
+		if g.Action != w.action.ID {
+			return fmt.Errorf("%w: the grant was changed again since", errGone)
+		}
 		key, err = tx.Keys().Get(w.action.Input.Keys[0])
 		return err
 	})
 	if err != nil {
-		return gone(err)
+		return err
 	}
 	change := authorizedkeys.Change{User: w.action.Input.User}
 	if add {

@@ -3,10 +3,13 @@ package forge
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/seed-797f2c2c/forge/internal/lines"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
@@ -17,7 +20,9 @@ type work struct {
 	action *Action       // as it was when it was taken up, with its cursor kept current
 	fence  sshexec.Fence // for the scripts that change the server
 	left   time.Duration // until the deadline, when it was taken up
-	stale  string        // a run of the one before that may still go on
+	taken  time.Time     // when that was
+	stale  []*Lock       // those of its locks whose last holder may have left a run
+	live   bool          // there may be a run whose end is not known
 	// shutdown is closed when the worker should leave what runs detached.
 	shutdown <-chan struct{}
 	// done is committed together with the successful end.
@@ -25,18 +30,24 @@ type work struct {
 	ended bool // it was written down how the action ended
 }
 
-func newWork(c *core, a *Action, first Lock, left time.Duration) *work {
-	w := &work{core: c, action: a, left: left, stale: first.Left}
-	if first.Key != "" {
-		w.fence = sshexec.Fence{Key: first.Key, Epoch: first.Fence}
+func newWork(c *core, a *Action, locks []*Lock, left time.Duration) *work {
+	w := &work{core: c, action: a, left: left, taken: time.Now(), live: a.Cursor.Run != ""}
+	for _, l := range locks {
+		if w.fence.Key == "" {
+			w.fence = sshexec.Fence{Key: l.Key, Epoch: l.Fence}
+		}
+		if l.Left != "" && l.Left != a.Cursor.Run {
+			w.stale = append(w.stale, l)
+		}
 	}
 	return w
 }
 
 // update runs fn with the action's row, if the action is still in these hands.
-// fn stores the row where it changes it.
+// fn stores the row where it changes it. Where the store fails, the action
+// waits for it.
 func (w *work) update(ctx context.Context, fn func(*txn, *Action) error) error {
-	return w.core.update(ctx, func(t *txn) error {
+	return storeError(ctx, w.core.update(ctx, func(t *txn) error {
 		a, err := t.Actions().Get(w.action.ID)
 		if errors.Is(err, ErrNotFound) {
 			return errLeaseLost
@@ -48,7 +59,17 @@ func (w *work) update(ctx context.Context, fn func(*txn, *Action) error) error {
 			return errLeaseLost
 		}
 		return fn(t, a)
-	})
+	}))
+}
+
+// storeError makes the action wait when the store does not work. Errors of this
+// package are no fault of the store.
+func storeError(ctx context.Context, err error) error {
+	var ours *Error
+	if err == nil || ctx.Err() != nil || errors.As(err, &ours) || errors.Is(err, errLeaseLost) || errors.Is(err, errGone) {
+		return err
+	}
+	return &waiting{least: 500 * time.Millisecond, most: 10 * time.Second, why: fmt.Errorf("store: %w", err)}
 }
 
 // stage notes how far the work came, for the error of one that ends there.
@@ -79,13 +100,21 @@ func (w *work) say(ctx context.Context, text string) error {
 	})
 }
 
-// say appends a line to the log of an action; the caller stores the action.
+// maxSaid bounds a text of forge's own, which may quote what a server said.
+const maxSaid = 16 << 10
+
+// say appends a text to the log of an action, line by line; the caller stores the
+// action.
 func say(t *txn, a *Action, kind LineType, text string) error {
 	from, to := a.Cursor, a.Cursor
-	to.Line++
-	to.Bytes += int64(len(text))
-	line := Line{Number: from.Line, Time: t.Now(), Type: kind, Text: text}
-	if err := t.AppendLog(a.ID, a.Epoch, from, to, []Line{line}); err != nil {
+	var added []Line
+	for part := range strings.SplitSeq(strings.TrimRight(text[:min(len(text), maxSaid)], "\n"), "\n") {
+		part = lines.Clean(part)
+		added = append(added, Line{Number: to.Line, Time: t.Now(), Type: kind, Text: part})
+		to.Line++
+		to.Bytes += int64(len(part))
+	}
+	if err := t.AppendLog(a.ID, a.Epoch, from, to, added); err != nil {
 		return err
 	}
 	a.Cursor = to

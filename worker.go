@@ -108,18 +108,15 @@ func (c *core) handle(runCtx, jobCtx context.Context, j queue.Job) error {
 	deadline := time.AfterFunc(w.left, func() { cancel(errDeadline) })
 	defer deadline.Stop()
 
+	defer w.clean(jobCtx)
 	renewed := make(chan struct{})
 	renewCtx, stopRenewing := context.WithCancel(context.WithoutCancel(jobCtx))
+	defer func() { stopRenewing(); <-renewed }()
 	go func() {
 		defer close(renewed)
 		c.renew(renewCtx, w, poked, cancel)
 	}()
-	err = c.protect(ctx, w)
-	err = c.settle(ctx, w, err)
-	stopRenewing()
-	<-renewed
-	w.clean(jobCtx)
-	return err
+	return c.settle(ctx, w, c.protect(ctx, w))
 }
 
 // protect calls the handler and turns a panic into a failure.
@@ -133,6 +130,9 @@ func (c *core) protect(ctx context.Context, w *work) (err error) {
 	}()
 	if w.left <= 0 {
 		return errDeadline
+	}
+	if err := w.stopStale(ctx); err != nil {
+		return err
 	}
 	return c.jobs[w.action.Kind].run(ctx, w)
 }
@@ -158,10 +158,13 @@ func (c *core) take(ctx context.Context, id string, epoch int64) (*work, error) 
 			return nil
 		}
 		if a.Handouts >= maxHandouts {
+			if err := leaveRun(t, a); err != nil {
+				return err
+			}
 			return c.fail(t, a, &Failure{Reason: ReasonNoProgress, Stage: a.Stage,
 				Message: fmt.Sprintf("handed out %d times without progress", a.Handouts)})
 		}
-		first, busy, err := c.lock(t, a)
+		locks, busy, err := c.lock(t, a)
 		if err != nil {
 			return err
 		}
@@ -188,7 +191,7 @@ func (c *core) take(ctx context.Context, id string, epoch int64) (*work, error) 
 		} else if err := t.Actions().Update(a); err != nil {
 			return err
 		}
-		w = newWork(c, a, first, a.Deadline.Sub(now))
+		w = newWork(c, a, locks, a.Deadline.Sub(now))
 		return nil
 	})
 	return w, err

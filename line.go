@@ -35,5 +35,5 @@ type Cursor struct {
 	Run    string // the detached run that is read; empty when there is none
 	Offset int64  // bytes of the run's output that are stored as lines
 	Line   int64  // the number of the next line
-	Bytes  int64  // the length of all stored texts
+	Bytes  int64  // what all stored lines count for, to bound them
 }

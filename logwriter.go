@@ -30,10 +30,11 @@ type logWriter struct {
 	mu    sync.Mutex
 	split lines.Splitter
 	lines []Line
-	bytes int // length of the texts of lines
+	bytes int // what lines count for
 	end   int64
 	full  bool // the log has reached its bound
 	timer *time.Timer
+	done  bool // closed: a timer that comes late stores nothing
 	err   error
 }
 
@@ -70,6 +71,7 @@ func (l *logWriter) Close(ended bool) error {
 		l.split.Close(l.add)
 	}
 	l.flush()
+	l.done = true
 	return l.err
 }
 
@@ -78,18 +80,21 @@ func (l *logWriter) add(line lines.Line) {
 	switch {
 	case l.full:
 		return
-	case l.work.action.Cursor.Bytes+int64(l.bytes+len(line.Text)) > l.work.MaxLog:
+	case l.work.action.Cursor.Bytes+int64(l.bytes+size(line)) > l.work.MaxLog:
 		l.full = true
-		text := fmt.Sprintf("the log has reached %d MiB; what follows is not stored, and the run goes on", l.work.MaxLog>>20)
+		text := fmt.Sprintf("the log has reached %d bytes; what follows is not stored, and the run goes on", l.work.MaxLog)
 		l.lines = append(l.lines, Line{Type: LineSystem, Text: text})
 		return
 	}
 	l.lines = append(l.lines, Line{Type: LineOutput, Text: line.Text})
-	l.bytes += len(line.Text)
+	l.bytes += size(line)
 	if l.bytes >= flushBytes || len(l.lines) >= flushLines {
 		l.flush()
 	}
 }
+
+// size is what a line counts for: an empty one is not nothing.
+func size(line lines.Line) int { return len(line.Text) + 1 }
 
 // due makes sure that a line does not wait for the next one.
 func (l *logWriter) due() {
@@ -99,7 +104,9 @@ func (l *logWriter) due() {
 	l.timer = time.AfterFunc(flushEvery, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.flush()
+		if !l.done {
+			l.flush()
+		}
 	})
 }
 
@@ -131,7 +138,6 @@ func (l *logWriter) flush() {
 			for i := range l.lines {
 				l.watch(t, a, l.lines[i].Text)
 			}
-			l.work.action.Stage = a.Stage
 		}
 		stage = a.Stage
 		emitLog(t, a)

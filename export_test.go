@@ -2,7 +2,10 @@ package forge
 
 import (
 	"context"
+	"io"
 	"time"
+
+	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
 // TestWork is an action in the hands of a test's handler.
@@ -38,6 +41,17 @@ func (t TestWork) SiteRemoved() {
 		return t.w.removeSite(tx, site, t.w.action.ID)
 	}
 }
+
+// Deliver stores what read copies of a run's output, as detached runs do.
+func (t TestWork) Deliver(ctx context.Context, srv *Server, read func(from int64, log io.Writer) error) error {
+	_, err := t.w.deliver(ctx, srv, watchSteps, func(from int64, log io.Writer) (sshexec.RunStatus, error) {
+		return sshexec.RunStatus{}, read(from, log)
+	})
+	return err
+}
+
+// ErrLogFull ends what would not be stored.
+var ErrLogFull = errLogFull
 
 // Wait gives the slot back for a while.
 func (TestWork) Wait(d time.Duration) error {

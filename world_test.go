@@ -27,6 +27,7 @@ type world struct {
 	sealer secret.Sealer
 	// machines are those of the cloud, unless a test puts something before it.
 	machines provider.Provider
+	maxLog   int64 // 0 for the default
 }
 
 func newWorld(t *testing.T, store forge.Store, q queue.Queue, cfg providertest.FakeConfig) *world {
@@ -37,8 +38,8 @@ func newWorld(t *testing.T, store forge.Store, q queue.Queue, cfg providertest.F
 
 // join is another process with the same cloud.
 func (w *world) join(store forge.Store, q queue.Queue) *world {
-	other := &world{queue: &recorder{Queue: q}, cloud: w.cloud, sealer: w.sealer, machines: w.machines}
-	f, err := forge.New(forge.Config{Store: store, Queue: other.queue, Sealer: w.sealer,
+	other := &world{queue: &recorder{Queue: q}, cloud: w.cloud, sealer: w.sealer, machines: w.machines, maxLog: w.maxLog}
+	f, err := forge.New(forge.Config{Store: store, Queue: other.queue, Sealer: w.sealer, MaxLog: w.maxLog,
 		Providers: map[string]provider.Provider{"cloud": w.machines}})
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { require.NoError(w.t, f.Close()) })

@@ -49,11 +49,13 @@ func TestInterruptions(t *testing.T) { //nolint:tparallel // its parts use the s
 	}) && t.Run("an install that fails", func(t *testing.T) {
 		action, err := e.Servers.Retry(t.Context(), srv.ID)
 		require.NoError(t, err)
+		cuts := 0 // what is done already comes at once, in one piece
 		steps := e.interrupt(t, action.ID, func(n int) {
 			if n%3 == 2 {
-				require.Positive(t, p.cut())
+				cuts += p.cut()
 			}
 		})
+		require.Positive(t, cuts)
 		failed := e.fails(t, action.ID)
 		require.Equal(t, forge.ReasonExit, failed.Failure.Reason)
 		require.Equal(t, "stack: SSH", failed.Failure.Stage)
@@ -66,15 +68,17 @@ func TestInterruptions(t *testing.T) { //nolint:tparallel // its parts use the s
 		require.NoError(t, rewrite(file(machine, "etc/ssh/sshd_config"), "#Include ", "Include "))
 		action, err := e.Servers.Retry(t.Context(), srv.ID)
 		require.NoError(t, err)
+		cuts := 0
 		steps := e.interrupt(t, action.ID, func(n int) {
 			switch n % 3 {
 			case 0:
 				require.NoError(t, e.rest())
 				e.work()
 			case 1:
-				require.Positive(t, p.cut())
+				cuts += p.cut()
 			}
 		})
+		require.Positive(t, cuts)
 		e.finish(t, action, nil)
 		require.Equal(t, "cleanup", steps[len(steps)-1])
 		require.EqualValues(t, 1, p.made.Load())
@@ -96,7 +100,7 @@ func TestInterruptions(t *testing.T) { //nolint:tparallel // its parts use the s
 			stored += len(text)
 		}
 		require.LessOrEqual(t, stored, maxLog)
-		require.Greater(t, stored, maxLog-100)
+		require.Greater(t, stored, maxLog*9/10)
 		require.Len(t, e.lines(t, action.ID, forge.LineSystem), 1)
 		e.bashAs(t, srv, "forge", "rm ~/came-to-its-end")
 	})

@@ -115,21 +115,21 @@ func Decode(chunk []byte) ([]Line, error) {
 
 	r := reader{rest: plain}
 	count := r.uvarint()
-	if count > MaxLines || count > uint64(len(plain)/minHead) {
+	if count > MaxLines || count*minHead > uint64(len(plain)) {
 		return nil, fmt.Errorf("%w: %d lines in %d bytes", ErrCorrupt, count, len(plain))
 	}
 	lines := make([]Line, count)
-	lengths := make([]int, count)
+	lengths := make([]uint64, count)
 	var number, micros int64
 	for i := range lines {
 		number += r.varint()
 		micros += r.varint()
 		lines[i] = Line{Number: number, Time: time.UnixMicro(micros).UTC(), Type: r.byte()}
-		lengths[i] = int(min(r.uvarint(), MaxSize))
+		lengths[i] = r.uvarint()
 	}
 	texts := string(r.rest)
 	for i, n := range lengths {
-		if n > len(texts) {
+		if n > uint64(len(texts)) {
 			r.short = true
 			break
 		}

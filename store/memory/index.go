@@ -22,7 +22,7 @@ type entry struct {
 func key(parts ...string) string {
 	var b []byte
 	for _, p := range parts {
-		b = binary.BigEndian.AppendUint32(b, uint32(len(p)))
+		b = binary.AppendUvarint(b, uint64(len(p)))
 		b = append(b, p...)
 	}
 	return string(b)
@@ -30,7 +30,8 @@ func key(parts ...string) string {
 
 // sortable returns a part of a key that sorts as the time does.
 func sortable(t time.Time) string {
-	return string(binary.BigEndian.AppendUint64(nil, uint64(t.UnixMicro())^1<<63))
+	micros := uint64(t.UnixMicro()) //nolint:gosec // its bits; with the sign's turned, they sort as the number does
+	return string(binary.BigEndian.AppendUint64(nil, micros^1<<63))
 }
 
 // found is an entry for a field; none when a value is empty.

@@ -8,8 +8,8 @@ import (
 
 // is reports whether a value is the one that a filter wants, if it wants one.
 func is[T comparable](want, have T) bool {
-	var any T
-	return want == any || want == have
+	var whatever T
+	return want == whatever || want == have
 }
 
 // oneOf reports whether a value is one of those that a filter wants, if any.

@@ -130,8 +130,8 @@ func (t tableTx[T, F]) Delete(id string) error {
 	if err := t.tx.writeErr(); err != nil {
 		return err
 	}
-	was, err := t.row(id)
-	if err != nil {
+	was, ok := t.table.rows.Get(id)
+	if !ok {
 		return nil
 	}
 	return t.table.put(id, was, nil)

@@ -8,7 +8,7 @@ import (
 )
 
 // tx is a transaction on a state, which is a fork where it may write.
-type tx struct {
+type tx struct { //nolint:containedctx // lives no longer than the call that gives it
 	*state
 	ctx     context.Context
 	now     time.Time

@@ -49,7 +49,7 @@ func (c *Client) ask(ctx context.Context, req request) (RunStatus, error) {
 func (c *Client) exchange(ctx context.Context, cmd Command, stdin []byte) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil) // ends stdin
-	cmd.Stdin = &lifeline{ctx: ctx, payload: stdin}
+	cmd.Stdin = &lifeline{payload: stdin, done: ctx.Done()}
 	cmd.Stdout = &output{w: cmd.Stdout, cancel: cancel}
 	a, err := c.start(ctx, cmd, rand.Text())
 	if err != nil {

@@ -1,17 +1,16 @@
 package sshexec
 
 import (
-	"context"
 	"io"
 	"time"
 )
 
 // lifeline is the stdin of a script on the server: a payload, then a byte every
-// so often, until ctx is done. It tells the script that its client is there,
+// so often, until done is closed. It tells the script that its client is there,
 // which sshd may not know for hours.
 type lifeline struct {
-	ctx     context.Context
 	payload []byte
+	done    <-chan struct{}
 }
 
 // heartbeat is the time between two bytes. The script gives up after four.
@@ -32,7 +31,7 @@ func (l *lifeline) Read(p []byte) (int, error) {
 	case <-beat.C:
 		p[0] = '\n'
 		return 1, nil
-	case <-l.ctx.Done():
+	case <-l.done:
 		return 0, io.EOF
 	}
 }

@@ -87,7 +87,7 @@ func TestLifeline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*heartbeat-time.Second)
 		defer cancel()
-		got, err := io.ReadAll(&lifeline{ctx: ctx, payload: []byte("payload")})
+		got, err := io.ReadAll(&lifeline{payload: []byte("payload"), done: ctx.Done()})
 		require.NoError(t, err)
 		require.Equal(t, "payload\n\n", string(got))
 	})

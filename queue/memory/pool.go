@@ -22,7 +22,7 @@ type pool struct {
 }
 
 // run is one call of Queue.Run.
-type run struct {
+type run struct { //nolint:containedctx // lives no longer than the call that gives them
 	stop    context.Context // done: take no more
 	ctx     context.Context // of the handlers
 	handle  queue.Handler

@@ -89,6 +89,7 @@ func TestFakeConformsThroughFaults(t *testing.T) {
 			},
 		})
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
 			opts := *quick
 			opts.NoLogin = true
 			providertest.Test(t, again{fake}, &opts)

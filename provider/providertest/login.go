@@ -19,7 +19,7 @@ func (s *suite) acceptsLogin(t *testing.T) {
 	cfg := &ssh.ClientConfig{
 		User:            s.a.User,
 		Auth:            []ssh.AuthMethod{ssh.PublicKeys(s.signers(t)...)},
-		HostKeyCallback: ssh.InsecureIgnoreHostKey(), //nolint:gosec // replaced where the key is known
+		HostKeyCallback: ssh.InsecureIgnoreHostKey(), // replaced where the key is known
 	}
 	if keys := s.hostKeys(t); len(keys) > 0 {
 		for _, key := range keys {

@@ -37,7 +37,7 @@ func TestPool(t *testing.T) {
 	got := settings(string(text))
 	for key, value := range map[string]string{
 		"user": "site", "group": "site", "listen": pool.Socket,
-		"listen.owner": "site", "listen.group": "www-data", "listen.mode": "0660",
+		"listen.owner": "root", "listen.group": "www-data", "listen.mode": "0660",
 		"pm": "ondemand", "pm.max_children": "10", "clear_env": "yes",
 		"security.limit_extensions":                   ".php",
 		"php_value[opcache.revalidate_freq]":          "0",

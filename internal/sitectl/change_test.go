@@ -144,6 +144,58 @@ func TestCreateAfterAKilledOne(t *testing.T) {
 	require.Equal(t, "resumed-0190.conf\n", srv.Bash(t, `ls /etc/nginx/forge.d; nginx -t -q`))
 }
 
+// A run that was killed before it replaced anything leaves two names of one file,
+// which stop no site's commands.
+func TestKilledBeforeTheSwap(t *testing.T) {
+	t.Parallel()
+	srv := servertest.Start(t)
+	s, other := phpSite(srv, "linked"), phpSite(srv, "later")
+	create(t, srv, s)
+	p := s.Paths()
+	killed := func() {
+		t.Helper()
+		srv.Bash(t, `for file; do ln "$file" "$file.undo"; done`, p.Vhost, p.Pool)
+	}
+	killed()
+	create(t, srv, other)
+	killed()
+	remove(t, srv, other)
+	srv.Bash(t, `! ls "$1.undo" "$2.undo" 2>/dev/null`, p.Vhost, p.Pool)
+	put(t, srv, s, p.Web+"/index.php", `<?php echo "still here";`)
+	require.Equal(t, "still here", get(t, srv, s.Names[0], "/").body)
+}
+
+// A delete that fails late has closed the account, and the site made again
+// has it open.
+func TestCreateAfterAFailedDelete(t *testing.T) {
+	t.Parallel()
+	srv := servertest.Start(t)
+	s := staticSite("reopened")
+	create(t, srv, s)
+	busy := s.Paths().Home + "/busy"
+	srv.Bash(t, `mkdir "$1"; mount -t tmpfs tmpfs "$1"`, busy)
+	_, err := srv.Run(t, deleteCommand(t, s))
+	require.ErrorContains(t, err, "cannot be removed")
+	srv.Bash(t, `umount "$1"; rm -rf "$1"`, busy)
+
+	login := func() error {
+		t.Helper()
+		srv.Bash(t, `install -d -o "$1" -g "$1" -m 0700 "$2/.ssh"; install -o "$1" -g "$1" -m 0600 /root/.ssh/authorized_keys "$2/.ssh/"`, s.User, s.Paths().Home)
+		target := srv.Target()
+		target.User = s.User
+		client, err := sshexec.Dial(t.Context(), target)
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		_, err = client.Run(t.Context(), sshexec.Command{Script: "true", User: s.User})
+		return err
+	}
+	require.Error(t, login())
+	create(t, srv, s)
+	require.NoError(t, login())
+}
+
 func TestUserOfOthersIsRefused(t *testing.T) {
 	t.Parallel()
 	srv := servertest.Start(t)

@@ -55,6 +55,10 @@ if ! getent passwd "$user" >/dev/null; then
 		--comment "forge-$id" -- "$user"
 	echo "made the user $user"
 fi
+if [[ $(getent shadow "$user" | cut -d: -f8) ]]; then # by a delete that failed
+	usermod --expiredate '' -- "$user"
+	echo "opened the account $user"
+fi
 if [[ ! -d $home ]]; then
 	record "home $home"
 	mkdir -m 0700 -- "$home"

@@ -53,6 +53,14 @@ func TestSitesAreApart(t *testing.T) {
 		srv.BashAs(t, thief.User, `ln -s -- "$1" "$2/linked.php"`, p.Web+"/index.php", thief.Paths().Web)
 		require.NotContains(t, get(t, srv, thief.Names[0], "/linked.php").body, "SECRET")
 	})
+	t.Run("FastCGI to the own pool, which could set what PHP may not", func(t *testing.T) {
+		const connect = `$s = @stream_socket_client("unix://" . $socket, $code); echo $s ? "open" : "error $code";`
+		socket := thief.Paths().Socket
+		srv.Bash(t, `test -S "$1"`, socket)
+		require.Equal(t, "error 13", srv.BashAs(t, thief.User, `php -r "$1" "$2"`, `$socket = $argv[1]; `+connect, socket))
+		put(t, srv, thief, thief.Paths().Web+"/self.php", `<?php $socket = "`+socket+`"; `+connect)
+		require.Equal(t, "error 13", get(t, srv, thief.Names[0], "/self.php").body)
+	})
 	t.Run("what the opcode cache has of others", func(t *testing.T) {
 		put(t, srv, thief, thief.Paths().Web+"/steal.php", `<?php
 			ini_set("opcache.validate_timestamps", 0); ini_set("opcache.revalidate_freq", 1000);

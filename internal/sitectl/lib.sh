@@ -18,7 +18,9 @@ die() {
 put_back() {
 	local undo
 	for undo in /etc/nginx/forge.d/*.conf.undo /etc/php/*/fpm/pool.d/forge-*.conf.undo; do
-		if [[ -s $undo ]]; then
+		if [[ $undo -ef ${undo%.undo} ]]; then # ended before it was replaced
+			rm -- "$undo"
+		elif [[ -s $undo ]]; then
 			mv -T -- "$undo" "${undo%.undo}"
 		elif [[ -e $undo ]]; then
 			rm -f -- "${undo%.undo}" "$undo"

@@ -21,10 +21,10 @@ type pool struct {
 	timer   *time.Timer // wakes the pool for the first job that waits
 }
 
-// run is one call of Queue.Run.
-type run struct { //nolint:containedctx // lives no longer than the call that gives them
-	stop    context.Context // done: take no more
-	ctx     context.Context // of the handlers
+// run is one call of Queue.Run, with its context and that of its handlers.
+type run struct {
+	stop    context.Context //nolint:containedctx // when it is done, no more is taken
+	ctx     context.Context //nolint:containedctx // what the handlers get
 	handle  queue.Handler
 	workers sync.WaitGroup
 }

@@ -8,9 +8,9 @@ import (
 )
 
 // tx is a transaction on a state, which is a fork where it may write.
-type tx struct { //nolint:containedctx // lives no longer than the call that gives it
+type tx struct {
 	*state
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // of the call that the transaction is
 	now     time.Time
 	writes  bool
 	ended   bool

@@ -140,7 +140,7 @@ func TestSlowConsumerCostsNoOtherOne(t *testing.T) {
 		store := memory.New(memory.Config{Events: 20})
 		f, err := forge.New(forge.Config{Store: store})
 		require.NoError(t, err)
-		defer f.Close()
+		t.Cleanup(func() { require.NoError(t, f.Close()) })
 		ctx, cancel := context.WithCancel(t.Context())
 		slow, quick := make(chan error, 1), make(chan int, 100)
 		stuck := make(chan struct{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -47,5 +48,30 @@ func TestWakeUpForALockIsPassedOn(t *testing.T) {
 		close(gates["site"])
 		_, err := e.Actions.Wait(t.Context(), both.ID)
 		require.NoError(t, err)
+	})
+}
+
+func TestLocksAreFreeBetweenAttempts(t *testing.T) {
+	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
+		e := newWorld(t, store, q, providertest.FakeConfig{})
+		e.SetHandler(forge.KindExec, 3, time.Minute, func(_ context.Context, w forge.TestWork) error {
+			if w.Action().Input.Service == "fails" {
+				return forge.ErrUnavailable
+			}
+			return nil
+		})
+		defer e.start()()
+		ask := func(service string) *forge.Action {
+			a := e.insert(func(a *forge.Action) {
+				a.Kind, a.Input.Service, a.Locks = forge.KindExec, service, []string{"server"}
+			})
+			synctest.Wait()
+			return a
+		}
+		failing := ask("fails")
+		require.Equal(t, forge.ActionPending, e.get(failing.ID).Status)
+		require.Equal(t, forge.ActionFinished, e.get(ask("").ID).Status)
+		_, err := e.Actions.Wait(t.Context(), failing.ID)
+		require.Error(t, err)
 	})
 }

@@ -71,6 +71,7 @@ func texts(lines []forge.Line) (all []string) {
 }
 
 func TestLogAtItsBound(t *testing.T) {
+	t.Parallel()
 	for name, output := range map[string]string{
 		"text":        strings.Repeat("0123456789\n", 100),
 		"empty lines": strings.Repeat("\n", 1000),
@@ -112,6 +113,7 @@ func TestLogAtItsBound(t *testing.T) {
 }
 
 func TestSecretsAreMaskedAcrossChunks(t *testing.T) {
+	t.Parallel()
 	for _, chunk := range []int{1, 3, 1000} {
 		t.Run(strconv.Itoa(chunk), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {

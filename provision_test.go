@@ -248,6 +248,7 @@ func TestCancelWhileCreatingAndRetry(t *testing.T) {
 // The provider answers in spite of the cancel: what was begun is finished, and
 // nothing more is begun.
 func TestCancelThatComesTooLateForTheMachine(t *testing.T) {
+	t.Parallel()
 	for _, remove := range []bool{false, true} {
 		t.Run(fmt.Sprintf("delete %v", remove), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {

@@ -18,7 +18,7 @@ import (
 )
 
 // machineTimeout bounds the making and the removal of a machine.
-const machineTimeout = 5 * time.Minute
+const machineTimeout = 15 * time.Minute
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(withServer{m})
@@ -91,7 +91,7 @@ func (s *sharedServer) make(p *machines) (err error) {
 	s.spy = watchProcesses(credentials.DatabasePassword.Reveal())
 	defer s.spy.end()
 	if _, err := s.forge.Actions.Wait(ctx, action.ID); err != nil {
-		return errors.Join(err, s.forge.tail(ctx, action.ID))
+		return errors.Join(err, s.forge.tail(context.WithoutCancel(ctx), action.ID))
 	}
 	if s.server, err = s.forge.Servers.Get(ctx, server.ID); err != nil {
 		return err

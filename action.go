@@ -129,6 +129,7 @@ type Input struct {
 	Service string
 	Command string
 	Force   bool
+	Was     string // the status to which a deletion that nobody began goes back
 }
 
 // Clone returns a copy that shares nothing with the action.

@@ -26,8 +26,8 @@ func (f *Forge) action(tx Tx, id string) (*Action, error) {
 
 // List returns a page of the actions that the filter selects.
 func (s *Actions) List(ctx context.Context, filter ActionFilter, page Page) ([]*Action, error) {
-	if s.f.owner != "" {
-		filter.Owner = s.f.owner
+	if s.f.narrow(&filter.Owner) {
+		return nil, nil
 	}
 	return list(ctx, s.f.core.Store, func(tx Tx) ([]*Action, error) { return tx.Actions().List(filter, page) })
 }
@@ -107,7 +107,8 @@ func (s *Actions) Cancel(ctx context.Context, id string) error {
 }
 
 // Log yields the stored lines of an action from a line on, without waiting for
-// more. The log of a parent is that of its parts, one after the other.
+// more. The log of a parent is that of its parts, one after the other, up to the
+// first that has not ended.
 func (s *Actions) Log(ctx context.Context, id string, from int64) iter.Seq2[Line, error] {
 	return s.lines(ctx, id, from, false)
 }
@@ -144,6 +145,7 @@ type reader struct {
 	base   int64 // lines of the parts before this one
 	next   int64 // the number of the next line to yield
 	follow bool
+	ended  bool // the part that was read last has ended
 	yield  func(Line, error) bool
 }
 
@@ -174,6 +176,7 @@ func (r *reader) read(ctx context.Context, a *Action) error {
 		}
 		if now.Status.Ended() || !r.follow {
 			r.base += now.Cursor.Line
+			r.ended = now.Status.Ended()
 			return nil
 		}
 		if err := changes.wait(ctx); err != nil {
@@ -200,6 +203,9 @@ func (r *reader) readChildren(ctx context.Context, p *Action) error {
 				after = child.ID
 				if err := r.read(ctx, child); err != nil {
 					return err
+				}
+				if !r.ended {
+					return nil // what the later parts begin with depends on how long this one becomes
 				}
 			}
 			if len(children) == 0 {

@@ -3,6 +3,7 @@ package forge
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/seed-797f2c2c/forge/internal/git"
 	"github.com/seed-797f2c2c/forge/internal/nginx"
@@ -216,7 +217,10 @@ func (c *core) deleteSite(ctx context.Context, w *work) error {
 }
 
 func (c *core) deleteSiteChanged(t *txn, a *Action) error {
-	if a.Status == ActionFailed || a.Status == ActionCancelled {
+	switch was := SiteStatus(a.Input.Was); {
+	case a.Status == ActionCancelled && a.Started.IsZero() && slices.Contains(siteMoves[SiteDeleting], was):
+		return c.stepSite(t, a, was)
+	case a.Status == ActionFailed, a.Status == ActionCancelled:
 		return c.stepSite(t, a, SiteFailed)
 	}
 	return nil

@@ -3,6 +3,8 @@ package forge
 import (
 	"context"
 	"errors"
+	"slices"
+	"time"
 
 	"github.com/seed-797f2c2c/forge/provider"
 )
@@ -13,6 +15,7 @@ func (c *core) startDelete(t *txn, srv *Server, actor string, force bool) (*Acti
 	if srv.Status == ServerDeleting || srv.Status == ServerDeleted {
 		return nil, badState("the server is %s already", srv.Status)
 	}
+	was := srv.Status
 	if err := c.putServer(t, srv, ServerDeleting, ""); err != nil {
 		return nil, err
 	}
@@ -40,7 +43,7 @@ func (c *core) startDelete(t *txn, srv *Server, actor string, force bool) (*Acti
 		return nil, err
 	}
 	a := &Action{Owner: srv.Owner, Actor: actor, Kind: KindDeleteServer, Server: srv.ID,
-		Subject: Subject{SubjectServer, srv.ID}, Locks: locks}
+		Subject: Subject{SubjectServer, srv.ID}, Locks: locks, Input: Input{Force: force, Was: string(was)}}
 	return a, c.insert(t, a)
 }
 
@@ -82,7 +85,7 @@ func (c *core) deleteServer(ctx context.Context, w *work) error {
 	}
 	ids := []string{srv.ProviderID}
 	if srv.ProviderID == "" {
-		if ids, err = machinesOf(ctx, p, srv.ID); err != nil {
+		if ids, err = w.lostMachines(ctx, p, srv.ID); err != nil {
 			return err
 		}
 	}
@@ -95,10 +98,25 @@ func (c *core) deleteServer(ctx context.Context, w *work) error {
 	return nil
 }
 
-func machinesOf(ctx context.Context, p provider.Provider, specID string) ([]string, error) {
+// lostMachines finds what was made for a server whose provider's id was never
+// learnt. A machine that was asked for a moment ago may not be listed yet.
+func (w *work) lostMachines(ctx context.Context, p provider.Provider, specID string) ([]string, error) {
+	asked := false
+	err := w.view(ctx, func(tx Tx) error {
+		made, err := tx.Actions().List(ActionFilter{Server: specID, Kind: KindProvision}, Page{})
+		asked = slices.ContainsFunc(made, func(a *Action) bool { return !a.Started.IsZero() })
+		return err
+	})
+	if err != nil || !asked || p.Properties().Existing {
+		return nil, err
+	}
 	l, ok := p.(provider.Lister)
-	if !ok {
+	switch {
+	case !ok && w.action.Input.Force:
 		return nil, nil
+	case !ok:
+		return nil, &failure{Failure{Reason: ReasonProvider, Message: "the provider never said which machine it made and " +
+			"cannot list its machines: look for one labelled " + specID + " there, remove it, and delete with force"}}
 	}
 	machines, err := l.List(ctx)
 	if err != nil {
@@ -110,6 +128,10 @@ func machinesOf(ctx context.Context, p provider.Provider, specID string) ([]stri
 			ids = append(ids, m.ID)
 		}
 	}
+	const looks = 4
+	if len(ids) == 0 && w.action.Tries < looks {
+		return nil, &waiting{least: 2 * time.Second, most: 15 * time.Second, why: errors.New("no machine is listed yet")}
+	}
 	return ids, nil
 }
 
@@ -119,6 +141,9 @@ func (c *core) deleteServerChanged(t *txn, a *Action) error {
 		srv, err := t.Servers().Get(a.Subject.ID)
 		if err != nil || srv.Status != ServerDeleting {
 			return gone(err)
+		}
+		if a.Started.IsZero() && a.Input.Was == string(ServerActive) {
+			return c.putServer(t, srv, ServerActive, a.ID)
 		}
 		srv.Failure = failureText(a)
 		return c.putServer(t, srv, ServerError, a.ID)
@@ -167,5 +192,8 @@ func (c *core) removeGrants(t *txn, a *Action) error {
 
 func (c *core) removeSite(t *txn, site *Site, action string) error {
 	t.Emit(Event{Owner: site.Owner, Type: EventRemoved, Subject: Subject{SubjectSite, site.ID}, Action: action, Server: site.Server})
+	if err := t.Locks().Delete(siteLock(site.ID)); err != nil {
+		return err
+	}
 	return t.Sites().Delete(site.ID)
 }

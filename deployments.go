@@ -26,8 +26,8 @@ func (f *Forge) deployment(tx Tx, id string) (*Deployment, error) {
 
 // List returns a page of the deployments that the filter selects.
 func (s *Deployments) List(ctx context.Context, filter DeploymentFilter, page Page) ([]*Deployment, error) {
-	if s.f.owner != "" {
-		filter.Owner = s.f.owner
+	if s.f.narrow(&filter.Owner) {
+		return nil, nil
 	}
 	return list(ctx, s.f.core.Store, func(tx Tx) ([]*Deployment, error) { return tx.Deployments().List(filter, page) })
 }

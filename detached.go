@@ -73,14 +73,15 @@ func (w *work) deliver(ctx context.Context, srv *Server, watch watcher,
 
 // secrets masks what forge knows of a server and must not stand in a log.
 func (c *core) secrets(ctx context.Context, srv *Server) (func(string, bool) string, error) {
-	if len(srv.DatabasePassword) == 0 {
-		return nil, nil
+	var values []string
+	for _, p := range srv.passwords() {
+		password, err := c.Sealer.Open(ctx, p.sealed, p.place)
+		if err != nil {
+			return nil, fmt.Errorf("open the %s of server %s: %w", p.file, srv.ID, err)
+		}
+		values = append(values, password.Reveal())
 	}
-	password, err := c.Sealer.Open(ctx, srv.DatabasePassword, passwordPlace(srv.ID))
-	if err != nil {
-		return nil, fmt.Errorf("open the database password of server %s: %w", srv.ID, err)
-	}
-	return mask.New(password.Reveal()).Mask, nil
+	return mask.New(values...).Mask, nil
 }
 
 // stopStale stops what the last holders of its locks may have left running.

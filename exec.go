@@ -17,6 +17,9 @@ type ExecOpts struct {
 	User    string // unix user. Required; root only by name.
 	// Timeout bounds the command. Defaults to 5 minutes.
 	Timeout time.Duration
+	// IdempotencyKey makes a repeated call return the first one's action. It
+	// is unique for an owner.
+	IdempotencyKey string
 }
 
 // Exec runs a command on a server apart from any connection, with an action and
@@ -25,6 +28,7 @@ func (s *Servers) Exec(ctx context.Context, id string, opts ExecOpts) (action *A
 	var v values
 	command := v.text(validate.Command("command", opts.Command))
 	user := v.text(loginUser("user", opts.User))
+	key := v.optional("idempotency_key", opts.IdempotencyKey, validate.IdempotencyKey)
 	if opts.Timeout < 0 {
 		v.fail("timeout", "must not be negative")
 	}
@@ -36,7 +40,17 @@ func (s *Servers) Exec(ctx context.Context, id string, opts ExecOpts) (action *A
 		if err != nil {
 			return err
 		}
-		action = &Action{Owner: srv.Owner, Actor: s.f.actor, Kind: KindExec, Server: srv.ID, Timeout: opts.Timeout,
+		if key != "" {
+			found, err := t.Actions().List(ActionFilter{Owner: srv.Owner, IdempotencyKey: key}, Page{Limit: MaxPage})
+			if err != nil {
+				return err
+			}
+			if known := ofOwner(found, srv.Owner, func(a *Action) string { return a.Owner }); known != nil {
+				action = known
+				return nil
+			}
+		}
+		action = &Action{Owner: srv.Owner, Actor: s.f.actor, Kind: KindExec, IdempotencyKey: key, Server: srv.ID, Timeout: opts.Timeout,
 			Subject: Subject{SubjectServer, srv.ID}, Input: Input{Command: command, User: user}}
 		return s.f.core.insert(t, action)
 	})

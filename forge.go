@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/seed-797f2c2c/forge/internal/validate"
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/queue"
 	queuememory "github.com/seed-797f2c2c/forge/queue/memory"
@@ -28,8 +31,9 @@ type Config struct {
 	// Defaults to a key that is made now and lost with the process, which is
 	// right for a store in memory alone.
 	Sealer secret.Sealer
-	// Pools says how many jobs this process works on at once. Defaults to
-	// provision 3, deploy 5, ssh 8, default 2.
+	// Pools says how many jobs of each pool this process works on at once, 0
+	// for none. A pool that is not named has its default: provision 3, deploy
+	// 5, ssh 8, default 2.
 	Pools queue.Pools
 	// Timeouts replaces the time that one attempt of a kind may take.
 	// Defaults to those of the job catalogue.
@@ -54,9 +58,10 @@ type Forge struct {
 	Deployments *Deployments
 	Actions     *Actions
 
-	core  *core
-	owner string
-	actor string
+	core   *core
+	scoped bool // sees the records of owner alone
+	owner  string
+	actor  string
 }
 
 // core is what all scopes of a Forge share.
@@ -74,15 +79,14 @@ func New(cfg Config) (*Forge, error) {
 	if cfg.Store == nil {
 		return nil, invalid("store", "is required")
 	}
-	if cfg.Queue == nil {
-		cfg.Queue = queuememory.New(queuememory.Config{})
-	}
 	if cfg.Sealer == nil {
 		cfg.Sealer = secret.NewEphemeral()
 	}
-	if cfg.Pools == nil {
-		cfg.Pools = queue.Pools{poolProvision: 3, poolDeploy: 5, poolSSH: 8, poolDefault: 2}
+	pools, err := cfg.pools()
+	if err != nil {
+		return nil, err
 	}
+	cfg.Pools = pools
 	if cfg.Lease <= 0 {
 		cfg.Lease = 15 * time.Second
 	}
@@ -92,6 +96,9 @@ func New(cfg Config) (*Forge, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Queue == nil {
+		cfg.Queue = queuememory.New(queuememory.Config{Logger: cfg.Logger})
+	}
 	c := &core{
 		Config: cfg,
 		worker: uuid.NewString(),
@@ -100,11 +107,26 @@ func New(cfg Config) (*Forge, error) {
 		held:   newHeld(),
 	}
 	c.jobs = c.catalogue()
-	return newScope(c, "", ""), nil
+	return newScope(&Forge{core: c}), nil
 }
 
-func newScope(c *core, owner, actor string) *Forge {
-	f := &Forge{core: c, owner: owner, actor: actor}
+// pools are those of the config with the defaults for those not named.
+func (cfg Config) pools() (queue.Pools, error) {
+	pools := queue.Pools{poolProvision: 3, poolDeploy: 5, poolSSH: 8, poolDefault: 2}
+	for name, n := range cfg.Pools {
+		if _, known := pools[name]; !known {
+			return nil, invalid("pools", "%q is not one of %v", name, slices.Sorted(maps.Keys(pools)))
+		}
+		if n < 0 {
+			return nil, invalid("pools", "%q must not be negative", name)
+		}
+		pools[name] = n
+	}
+	return pools, nil
+}
+
+// newScope gives a Forge its services.
+func newScope(f *Forge) *Forge {
 	f.Servers = &Servers{f}
 	f.Sites = &Sites{f}
 	f.Keys = &Keys{f}
@@ -114,11 +136,17 @@ func newScope(c *core, owner, actor string) *Forge {
 }
 
 // For returns a Forge that sees and touches only the records of one owner, and
-// makes new ones for it. The Forge of New sees those of all owners.
-func (f *Forge) For(owner string) *Forge { return newScope(f.core, owner, f.actor) }
+// makes new ones for it. The Forge of New sees those of all owners, and makes
+// new ones without an owner. With an empty owner, For returns a Forge that
+// sees nothing and makes nothing.
+func (f *Forge) For(owner string) *Forge {
+	return newScope(&Forge{core: f.core, scoped: true, owner: owner, actor: f.actor})
+}
 
 // As returns a Forge whose actions bear the name of who asked for them.
-func (f *Forge) As(actor string) *Forge { return newScope(f.core, f.owner, actor) }
+func (f *Forge) As(actor string) *Forge {
+	return newScope(&Forge{core: f.core, scoped: f.scoped, owner: f.owner, actor: actor})
+}
 
 // Run works on jobs until ctx is done, and then hands back what it has not
 // finished. It works in the pools named, or in all of Config.Pools. What runs
@@ -138,14 +166,44 @@ func (f *Forge) Run(ctx context.Context, pools ...string) error {
 	return f.core.run(ctx, chosen)
 }
 
-// Close closes the connections to servers. Call it when Run has returned.
+// Close closes the connections to servers and ends what still waits or follows.
+// Call it when Run has returned.
 func (f *Forge) Close() error {
 	f.core.hub.close()
 	return f.core.pool.Close()
 }
 
 // sees reports whether the scope may see a record of this owner.
-func (f *Forge) sees(owner string) bool { return f.owner == "" || f.owner == owner }
+func (f *Forge) sees(owner string) bool { return !f.scoped || f.owner != "" && f.owner == owner }
+
+// narrow makes a filter's owner that of the scope, and reports whether there is
+// nothing that the scope can see.
+func (f *Forge) narrow(owner *string) (nothing bool) {
+	if f.scoped {
+		*owner = f.owner
+	}
+	return f.scoped && f.owner == ""
+}
+
+// checkOwner refuses to make records for what is no owner.
+func (f *Forge) checkOwner() error {
+	if !f.scoped {
+		return nil
+	}
+	_, err := validate.Owner("owner", f.owner)
+	return asInvalid(err)
+}
+
+// ofOwner is the record of just this owner, or nil: a filter without an owner
+// finds those of all.
+func ofOwner[T any](found []*T, owner string, ownerOf func(*T) string) *T {
+	for _, r := range found {
+		if ownerOf(r) == owner {
+			return r
+		}
+	}
+	return nil
+}
 
 // scoped is a record's own error where the scope sees it, and otherwise that
 // of a record which does not exist.

@@ -16,12 +16,14 @@ type hub struct {
 	mu   sync.Mutex
 	subs []*subscription
 	stop context.CancelFunc // ends the reader; nil while there is none
+
+	closed chan struct{}
 }
 
 // pollInterval is how often a store that cannot notify is asked.
 const pollInterval = 500 * time.Millisecond
 
-func newHub(store Store) *hub { return &hub{store: store} }
+func newHub(store Store) *hub { return &hub{store: store, closed: make(chan struct{})} }
 
 // subscription is one who waits.
 type subscription struct {
@@ -37,7 +39,7 @@ func (h *hub) subscribe(match func(*Event) bool) *subscription {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.subs = append(h.subs, s)
-	if h.stop == nil {
+	if h.stop == nil && !h.isClosed() {
 		ctx, cancel := context.WithCancel(context.Background())
 		h.stop = cancel
 		go h.read(ctx)
@@ -61,13 +63,28 @@ func (s *subscription) wait(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	case <-s.hub.closed:
+		return badState("this Forge is closed")
 	}
 }
 
+// close ends every wait, now and later.
 func (h *hub) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !h.isClosed() {
+		close(h.closed)
+	}
 	h.stopReading()
+}
+
+func (h *hub) isClosed() bool {
+	select {
+	case <-h.closed:
+		return true
+	default:
+		return false
+	}
 }
 
 func (h *hub) stopReading() {

@@ -23,12 +23,13 @@ func (c *core) install(ctx context.Context, w *work) error {
 		return err
 	}
 	spec := sshexec.RunSpec{ID: w.runID(), Script: script.Bytes, Dir: "/", Fence: w.fence}
-	if len(srv.DatabasePassword) > 0 {
-		password, err := c.Sealer.Open(ctx, srv.DatabasePassword, passwordPlace(srv.ID))
+	spec.Files = map[string][]byte{}
+	for _, p := range srv.passwords() {
+		value, err := c.Sealer.Open(ctx, p.sealed, p.place)
 		if err != nil {
-			return fmt.Errorf("open the database password of server %s: %w", srv.ID, err)
+			return fmt.Errorf("open the %s of server %s: %w", p.file, srv.ID, err)
 		}
-		spec.Files = map[string][]byte{"db_password": []byte(password.Reveal())}
+		spec.Files[p.file] = []byte(value.Reveal())
 	}
 	if w.action.Cursor.Run == "" {
 		if err := w.stage(ctx, "ssh"); err != nil {

@@ -23,6 +23,9 @@ type KeyOpts struct {
 // Add adds a key. It puts it on no server: see Sync. Keys are ed25519, ecdsa,
 // rsa of 2048 to 8192 bits, or such of a security key.
 func (s *Keys) Add(ctx context.Context, opts KeyOpts) (*Key, error) {
+	if err := s.f.checkOwner(); err != nil {
+		return nil, err
+	}
 	var v values
 	public, err := validate.PublicKey("public", opts.Public)
 	v.text("", err)
@@ -38,12 +41,12 @@ func (s *Keys) Add(ctx context.Context, opts KeyOpts) (*Key, error) {
 	}
 	err = s.f.core.update(ctx, func(t *txn) error {
 		if key.IdempotencyKey != "" {
-			known, err := t.Keys().List(KeyFilter{Owner: key.Owner, IdempotencyKey: key.IdempotencyKey}, Page{Limit: 1})
+			found, err := t.Keys().List(KeyFilter{Owner: key.Owner, IdempotencyKey: key.IdempotencyKey}, Page{Limit: MaxPage})
 			if err != nil {
 				return err
 			}
-			if len(known) > 0 {
-				key = known[0]
+			if known := ofOwner(found, key.Owner, func(k *Key) string { return k.Owner }); known != nil {
+				key = known
 				return nil
 			}
 		}
@@ -72,8 +75,8 @@ func (f *Forge) key(tx Tx, id string) (*Key, error) {
 
 // List returns a page of the keys that the filter selects.
 func (s *Keys) List(ctx context.Context, filter KeyFilter, page Page) ([]*Key, error) {
-	if s.f.owner != "" {
-		filter.Owner = s.f.owner
+	if s.f.narrow(&filter.Owner) {
+		return nil, nil
 	}
 	return list(ctx, s.f.core.Store, func(tx Tx) ([]*Key, error) { return tx.Keys().List(filter, page) })
 }
@@ -86,8 +89,8 @@ func (s *Keys) All(ctx context.Context, filter KeyFilter) iter.Seq2[*Key, error]
 
 // Grants returns a page of where keys may log in.
 func (s *Keys) Grants(ctx context.Context, filter GrantFilter, page Page) ([]*Grant, error) {
-	if s.f.owner != "" {
-		filter.Owner = s.f.owner
+	if s.f.narrow(&filter.Owner) {
+		return nil, nil
 	}
 	return list(ctx, s.f.core.Store, func(tx Tx) ([]*Grant, error) { return tx.Grants().List(filter, page) })
 }

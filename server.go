@@ -52,6 +52,7 @@ type Server struct {
 	HostKeys         []string      // the keys the server is known by, authorized_keys format
 	InjectedHostKey  secret.Sealed // private host key that is given at create, OpenSSH PEM
 	DatabasePassword secret.Sealed // of the database user "forge"
+	RedisPassword    secret.Sealed
 
 	Created, Updated, Provisioned time.Time
 }
@@ -65,6 +66,7 @@ func (s *Server) Clone() *Server {
 	c.ControlKey = slices.Clone(s.ControlKey)
 	c.InjectedHostKey = slices.Clone(s.InjectedHostKey)
 	c.DatabasePassword = slices.Clone(s.DatabasePassword)
+	c.RedisPassword = slices.Clone(s.RedisPassword)
 	return &c
 }
 

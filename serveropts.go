@@ -61,8 +61,18 @@ func (o ServerOpts) server() (*Server, error) {
 	if srv.User == "" {
 		srv.User = "root"
 	}
+	_, err := validate.Port("port", srv.Port)
+	v.text("", err)
+	v.text(loginUser("user", srv.User))
+	config := srv.stackConfig(false)
+	config.ControlKey = anyKey
+	v.text("", config.Validate())
 	return srv, v.err
 }
+
+// anyKey stands for the control key, which is not made yet, where a stack is
+// checked.
+const anyKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 // newServer makes the record of a server that the provider can make.
 func (c *core) newServer(owner string, o ServerOpts) (*Server, provider.Provider, error) {

@@ -3,8 +3,11 @@ package forge
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"iter"
 
+	"github.com/seed-797f2c2c/forge/internal/stack"
+	"github.com/seed-797f2c2c/forge/internal/validate"
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/secret"
 )
@@ -28,8 +31,8 @@ func (f *Forge) server(tx Tx, id string) (*Server, error) {
 
 // List returns a page of the servers that the filter selects.
 func (s *Servers) List(ctx context.Context, filter ServerFilter, page Page) ([]*Server, error) {
-	if s.f.owner != "" {
-		filter.Owner = s.f.owner
+	if s.f.narrow(&filter.Owner) {
+		return nil, nil
 	}
 	return list(ctx, s.f.core.Store, func(tx Tx) ([]*Server, error) { return tx.Servers().List(filter, page) })
 }
@@ -47,6 +50,9 @@ func (s *Servers) All(ctx context.Context, filter ServerFilter) iter.Seq2[*Serve
 // With an idempotency key that was used before, it returns what was made then.
 func (s *Servers) Create(ctx context.Context, opts ServerOpts) (*Server, *Action, error) {
 	c := s.f.core
+	if err := s.f.checkOwner(); err != nil {
+		return nil, nil, err
+	}
 	srv, p, err := c.newServer(s.f.owner, opts)
 	if err != nil {
 		return nil, nil, err
@@ -54,18 +60,15 @@ func (s *Servers) Create(ctx context.Context, opts ServerOpts) (*Server, *Action
 	if err := c.sealServer(ctx, srv, p.Properties().InjectsHostKey); err != nil {
 		return nil, nil, err
 	}
-	if err := srv.stackConfig(p.Properties().Existing).Validate(); err != nil {
-		return nil, nil, asInvalid(err)
-	}
 	var action *Action
 	err = c.update(ctx, func(t *txn) error {
 		if srv.IdempotencyKey != "" {
-			known, err := t.Servers().List(ServerFilter{Owner: srv.Owner, IdempotencyKey: srv.IdempotencyKey}, Page{Limit: 1})
+			found, err := t.Servers().List(ServerFilter{Owner: srv.Owner, IdempotencyKey: srv.IdempotencyKey}, Page{Limit: MaxPage})
 			if err != nil {
 				return err
 			}
-			if len(known) > 0 {
-				srv = known[0]
+			if known := ofOwner(found, srv.Owner, func(s *Server) string { return s.Owner }); known != nil {
+				srv = known
 				action, err = firstAction(t, ActionFilter{Subject: Subject{SubjectServer, srv.ID}, Kind: KindCreateServer})
 				return err
 			}
@@ -132,7 +135,13 @@ func (c *core) sealServer(ctx context.Context, srv *Server, injectHostKey bool) 
 		}
 	}
 	if srv.Stack.Database != NoDatabase {
-		srv.DatabasePassword, err = c.Sealer.Seal(ctx, secret.New(rand.Text()), passwordPlace(srv.ID))
+		srv.DatabasePassword, err = c.Sealer.Seal(ctx, secret.New(rand.Text()), databasePlace(srv.ID))
+		if err != nil {
+			return err
+		}
+	}
+	if srv.Stack.Redis {
+		srv.RedisPassword, err = c.Sealer.Seal(ctx, secret.New(rand.Text()), redisPlace(srv.ID))
 	}
 	return err
 }
@@ -140,7 +149,25 @@ func (c *core) sealServer(ctx context.Context, srv *Server, injectHostKey bool) 
 // Where the secrets of a server are sealed for.
 func controlKeyPlace(id string) string { return "servers/" + id + "/control_key" }
 func hostKeyPlace(id string) string    { return "servers/" + id + "/host_key" }
-func passwordPlace(id string) string   { return "servers/" + id + "/database_password" }
+func databasePlace(id string) string   { return "servers/" + id + "/database_password" }
+func redisPlace(id string) string      { return "servers/" + id + "/redis_password" }
+
+// password is one of the passwords that the stack's script reads from files.
+type password struct {
+	file   string
+	sealed secret.Sealed
+	place  string
+}
+
+func (s *Server) passwords() (all []password) {
+	if len(s.DatabasePassword) > 0 {
+		all = append(all, password{stack.PasswordFile, s.DatabasePassword, databasePlace(s.ID)})
+	}
+	if len(s.RedisPassword) > 0 {
+		all = append(all, password{stack.RedisPasswordFile, s.RedisPassword, redisPlace(s.ID)})
+	}
+	return all
+}
 
 // Retry takes a server in state ServerError up where it failed: a machine that
 // was not made is asked for again, and an install goes on at the failed step.
@@ -200,6 +227,7 @@ func (s *Servers) Delete(ctx context.Context, id string, opts *DeleteOpts) (acti
 type Credentials struct {
 	DatabaseUser     string // empty where there is no database
 	DatabasePassword secret.Secret
+	RedisPassword    secret.Secret // empty where there is no Redis
 }
 
 // Credentials returns the credentials of a server.
@@ -208,14 +236,42 @@ func (s *Servers) Credentials(ctx context.Context, id string) (*Credentials, err
 	if err != nil {
 		return nil, err
 	}
-	if len(srv.DatabasePassword) == 0 {
-		return &Credentials{}, nil
+	creds := &Credentials{}
+	for _, p := range srv.passwords() {
+		value, err := s.f.core.Sealer.Open(ctx, p.sealed, p.place)
+		if err != nil {
+			return nil, fmt.Errorf("open the %s of server %s: %w", p.file, srv.ID, err)
+		}
+		switch p.file {
+		case stack.PasswordFile:
+			creds.DatabaseUser, creds.DatabasePassword = "forge", value
+		case stack.RedisPasswordFile:
+			creds.RedisPassword = value
+		}
 	}
-	password, err := s.f.core.Sealer.Open(ctx, srv.DatabasePassword, passwordPlace(srv.ID))
+	return creds, nil
+}
+
+// PinHostKey makes a server known by another host key, one line in
+// authorized_keys format: after a HostKeyError, when the key was changed on
+// purpose. Its connections are closed.
+func (s *Servers) PinHostKey(ctx context.Context, id, hostKey string) error {
+	key, err := validate.PublicKey("host_key", hostKey)
 	if err != nil {
-		return nil, err
+		return asInvalid(err)
 	}
-	return &Credentials{DatabaseUser: "forge", DatabasePassword: password}, nil
+	err = s.f.core.update(ctx, func(t *txn) error {
+		srv, err := s.f.server(t, id)
+		if err != nil {
+			return err
+		}
+		srv.HostKeys, srv.Updated = []string{key.Line}, t.Now()
+		return t.Servers().Update(srv)
+	})
+	if err == nil {
+		s.f.core.pool.Forget(id)
+	}
+	return err
 }
 
 // provider returns the provider of a name.

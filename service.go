@@ -44,6 +44,9 @@ func (c *core) restartService(ctx context.Context, w *work) error {
 // ValidateProvider checks that a provider can be used: its token, or the tools
 // on this machine.
 func (s *Servers) ValidateProvider(ctx context.Context, name string) (action *Action, err error) {
+	if err := s.f.checkOwner(); err != nil {
+		return nil, err
+	}
 	if _, err := s.f.core.provider(name); err != nil {
 		return nil, err
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/seed-797f2c2c/forge/internal/lines"
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
@@ -148,6 +150,7 @@ func (w *work) fail(ctx context.Context, f *Failure) error {
 	if f.Stage == "" {
 		f.Stage = w.action.Stage
 	}
+	f.Message, f.Output = w.presentable(ctx, f.Message), w.presentable(ctx, f.Output)
 	return w.end(ctx, func(t *txn, a *Action) error {
 		if err := say(t, a, LineError, (&failure{*f}).Error()); err != nil {
 			return err
@@ -186,8 +189,9 @@ func (w *work) handBack(ctx context.Context, after time.Duration) error {
 // then.
 func (w *work) retry(ctx context.Context, err error) error {
 	backoff := waiting{least: 2 * time.Second, most: time.Minute}
+	said := w.presentable(ctx, err.Error())
 	return w.update(ctx, func(t *txn, a *Action) error {
-		text := fmt.Sprintf("attempt %d failed and will be repeated: %v", a.Attempt, err)
+		text := fmt.Sprintf("attempt %d failed and will be repeated: %s", a.Attempt, said)
 		if err := say(t, a, LineError, text); err != nil {
 			return err
 		}
@@ -256,4 +260,27 @@ func failureOf(err error) *Failure {
 		f.Reason = ReasonProvider
 	}
 	return f
+}
+
+// presentable bounds a text that may quote what a server said, makes it valid,
+// and masks the secrets in it.
+func (w *work) presentable(ctx context.Context, text string) string {
+	text = text[:min(len(text), maxSaid)]
+	srv, err := w.server(ctx)
+	if err != nil {
+		srv = &Server{}
+	}
+	mask, err := w.secrets(ctx, srv)
+	if err != nil {
+		return "what was said cannot be shown, as its secrets cannot be masked"
+	}
+	parts := strings.Split(text, "\n")
+	for i, part := range parts {
+		part = lines.Clean(part)
+		if mask != nil {
+			part = mask(part, i == len(parts)-1)
+		}
+		parts[i] = part
+	}
+	return strings.Join(parts, "\n")
 }

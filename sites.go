@@ -24,8 +24,8 @@ func (f *Forge) site(tx Tx, id string) (*Site, error) {
 
 // List returns a page of the sites that the filter selects.
 func (s *Sites) List(ctx context.Context, filter SiteFilter, page Page) ([]*Site, error) {
-	if s.f.owner != "" {
-		filter.Owner = s.f.owner
+	if s.f.narrow(&filter.Owner) {
+		return nil, nil
 	}
 	return list(ctx, s.f.core.Store, func(tx Tx) ([]*Site, error) { return tx.Sites().List(filter, page) })
 }
@@ -56,12 +56,12 @@ func (s *Sites) Create(ctx context.Context, serverID string, opts SiteOpts) (*Si
 			return err
 		}
 		if site.IdempotencyKey != "" {
-			known, err := t.Sites().List(SiteFilter{Owner: srv.Owner, IdempotencyKey: site.IdempotencyKey}, Page{Limit: 1})
+			found, err := t.Sites().List(SiteFilter{Owner: srv.Owner, IdempotencyKey: site.IdempotencyKey}, Page{Limit: MaxPage})
 			if err != nil {
 				return err
 			}
-			if len(known) > 0 {
-				site = known[0]
+			if known := ofOwner(found, srv.Owner, func(s *Site) string { return s.Owner }); known != nil {
+				site = known
 				action, err = firstAction(t, ActionFilter{Subject: Subject{SubjectSite, site.ID}, Kind: KindSetupSite})
 				return err
 			}
@@ -152,6 +152,7 @@ func (s *Sites) Delete(ctx context.Context, id string) (action *Action, err erro
 		if _, err := s.f.activeServer(t, site.Server); err != nil {
 			return err
 		}
+		was := site.Status
 		if err := moveSite(t, site, SiteDeleting, ""); err != nil {
 			return err
 		}
@@ -163,7 +164,8 @@ func (s *Sites) Delete(ctx context.Context, id string) (action *Action, err erro
 			return err
 		}
 		action = &Action{Owner: site.Owner, Actor: s.f.actor, Kind: KindDeleteSite, Server: site.Server,
-			Subject: Subject{SubjectSite, site.ID}, Locks: []string{serverLock(site.Server), siteLock(site.ID)}}
+			Subject: Subject{SubjectSite, site.ID}, Locks: []string{serverLock(site.Server), siteLock(site.ID)},
+			Input: Input{Was: string(was)}}
 		return c.insert(t, action)
 	})
 	return action, err

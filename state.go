@@ -20,7 +20,7 @@ var (
 		ServerProvisioning: {ServerActive, ServerError, ServerDeleting},
 		ServerActive:       {ServerProvisioning, ServerDeleting},
 		ServerError:        {ServerCreating, ServerProvisioning, ServerDeleting},
-		ServerDeleting:     {ServerDeleted, ServerError},
+		ServerDeleting:     {ServerDeleted, ServerError, ServerActive},
 	}
 	siteMoves = moves[SiteStatus]{
 		"":                 {SitePending},
@@ -30,7 +30,7 @@ var (
 		SiteInstalled:      {SiteDeployed, SiteInstalling, SiteDeleting},
 		SiteDeployed:       {SiteInstalling, SiteDeleting},
 		SiteFailed:         {SiteInstalling, SiteDeleting},
-		SiteDeleting:       {SiteFailed},
+		SiteDeleting:       {SiteFailed, SiteAwaitingAccess, SiteInstalled, SiteDeployed},
 	}
 	deploymentMoves = moves[DeploymentStatus]{
 		"":                   {DeploymentPending},

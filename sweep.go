@@ -3,6 +3,8 @@ package forge
 import (
 	"context"
 	"time"
+
+	"github.com/seed-797f2c2c/forge/queue"
 )
 
 // The sweep makes up for what a queue or a worker lost. It runs in every
@@ -12,11 +14,11 @@ import (
 // the queue drops while the first one still waits.
 const sweepGrace = time.Second
 
-func (c *core) sweepAll(ctx context.Context) {
+func (c *core) sweepAll(ctx context.Context, pools queue.Pools) {
 	tick := time.NewTicker(min(c.Lease/3, 5*time.Second))
 	defer tick.Stop()
 	for {
-		if err := c.sweep(ctx); err != nil && ctx.Err() == nil {
+		if err := c.sweep(ctx, pools); err != nil && ctx.Err() == nil {
 			c.Logger.WarnContext(ctx, "the sweep failed and will be repeated", "error", err)
 		}
 		select {
@@ -27,11 +29,11 @@ func (c *core) sweepAll(ctx context.Context) {
 	}
 }
 
-func (c *core) sweep(ctx context.Context) error {
+func (c *core) sweep(ctx context.Context, pools queue.Pools) error {
 	if err := c.sweepLeases(ctx); err != nil {
 		return err
 	}
-	return c.sweepDue(ctx)
+	return c.sweepDue(ctx, pools)
 }
 
 // sweepLeases hands out what dead holders left.
@@ -59,14 +61,14 @@ func (c *core) sweepLeases(ctx context.Context) error {
 }
 
 // sweepDue repeats the wake-ups that should have been heard by now.
-func (c *core) sweepDue(ctx context.Context) error {
+func (c *core) sweepDue(ctx context.Context, pools queue.Pools) error {
 	due, err := c.collect(ctx, func(now time.Time) ActionFilter { return ActionFilter{Due: now.Add(-sweepGrace)} })
 	if err != nil {
 		return err
 	}
 	for _, a := range due {
-		if spec, known := c.jobs[a.Kind]; !known || spec.run == nil {
-			continue
+		if spec, known := c.jobs[a.Kind]; !known || spec.run == nil || pools[spec.pool] == 0 {
+			continue // work of others
 		}
 		if err := c.Queue.Enqueue(ctx, c.wakeUp(a)); err != nil {
 			return err

@@ -77,7 +77,7 @@ func (c *core) run(ctx context.Context, pools queue.Pools) error {
 			c.held.poke()
 		}
 	})
-	background.Go(func() { c.sweepAll(ctx) })
+	background.Go(func() { c.sweepAll(ctx, pools) })
 	return c.Queue.Run(ctx, pools, func(jobCtx context.Context, j queue.Job) error {
 		return c.handle(ctx, jobCtx, j)
 	})

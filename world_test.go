@@ -145,7 +145,11 @@ const (
 )
 
 func (w *world) addKey(owner string) *forge.Key {
-	key, err := w.For(owner).Keys.Add(w.t.Context(), forge.KeyOpts{Name: "laptop", Public: keyLine})
+	f := w.Forge
+	if owner != "" {
+		f = f.For(owner)
+	}
+	key, err := f.Keys.Add(w.t.Context(), forge.KeyOpts{Name: "laptop", Public: keyLine})
 	require.NoError(w.t, err)
 	return key
 }

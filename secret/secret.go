@@ -55,6 +55,19 @@ type Sealed []byte
 // to another place, or sealed with another key. Another try brings nothing.
 var ErrNotAuthentic = errors.New("sealed value is not authentic: changed, moved, or sealed with another key")
 
+// String hides the value, which is of use to nobody and may outlive its key.
+func (Sealed) String() string { return mask }
+
+// Format hides the value from every verb of fmt.
+func (Sealed) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
+
+// LogValue hides the value from slog.
+func (Sealed) LogValue() slog.Value { return slog.StringValue(mask) }
+
+// MarshalJSON hides the value from encoding/json. A store that keeps JSON
+// converts the value to bytes.
+func (Sealed) MarshalJSON() ([]byte, error) { return []byte(`"` + mask + `"`), nil }
+
 // Sealer encrypts what a store keeps. The context of a sealed value, such as
 // "servers/ID/control_key", is authenticated with it, so that it opens in its
 // own place alone. Implementations are safe for concurrent use.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/provider/providertest"
 	"github.com/seed-797f2c2c/forge/queue"
 )
 
@@ -159,5 +160,18 @@ func TestCancelOfParentCancelsItsChildren(t *testing.T) {
 		for _, c := range children {
 			require.Equal(t, forge.ActionCancelled, e.get(c.ID).Status)
 		}
+	})
+}
+
+func TestCancelOfADeletionThatNobodyBeganTakesItBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
+		w := newWorld(t, store, q, providertest.FakeConfig{})
+		srv := w.addServer("")
+		deletion, err := w.Servers.Delete(t.Context(), srv.ID, nil)
+		require.NoError(t, err)
+		require.NoError(t, w.Actions.Cancel(t.Context(), deletion.ID))
+		got, err := w.Servers.Get(t.Context(), srv.ID)
+		require.NoError(t, err)
+		require.Equal(t, forge.ServerActive, got.Status)
 	})
 }

@@ -27,7 +27,7 @@ type ExecOpts struct {
 func (s *Servers) Exec(ctx context.Context, id string, opts ExecOpts) (action *Action, err error) {
 	var v values
 	command := v.text(validate.Command("command", opts.Command))
-	user := v.text(loginUser("user", opts.User))
+	user := v.text(loginUser(opts.User))
 	key := v.optional("idempotency_key", opts.IdempotencyKey, validate.IdempotencyKey)
 	if opts.Timeout < 0 {
 		v.fail("timeout", "must not be negative")
@@ -82,7 +82,7 @@ type RunOpts struct {
 func (s *Servers) Run(ctx context.Context, id string, opts RunOpts) (*sshexec.Result, error) {
 	var v values
 	script := v.text(validate.Command("script", opts.Script))
-	user := v.text(loginUser("user", opts.User))
+	user := v.text(loginUser(opts.User))
 	if slices.ContainsFunc(opts.Args, func(arg string) bool { return strings.Contains(arg, "\x00") }) {
 		v.fail("args", "must not have a NUL")
 	}
@@ -110,9 +110,9 @@ func (f *Forge) activeServer(tx Tx, id string) (*Server, error) {
 }
 
 // loginUser accepts root by name, and otherwise what a unix user may be called.
-func loginUser(field, name string) (string, error) {
+func loginUser(name string) (string, error) {
 	if name == "root" {
 		return name, nil
 	}
-	return validate.UnixUser(field, name)
+	return validate.UnixUser("user", name)
 }

@@ -96,3 +96,12 @@ var (
 
 // MaxHandouts is how often an action is handed out without progress.
 const MaxHandouts = maxHandouts
+
+// StartsRun notes a detached run of the action, as if it were started.
+func (t TestWork) StartsRun(ctx context.Context) error { return t.w.startsRun(ctx, t.w.runID()) }
+
+// Done is called in the transaction of the successful end.
+func (t TestWork) Done(fn func() error) { t.w.done = func(*txn) error { return fn() } }
+
+// Unreachable turns a failure to reach a server into a wait.
+var Unreachable = unreachable

@@ -135,7 +135,7 @@ func (s *Keys) change(ctx context.Context, keyID string, opts SyncOpts, kind, pa
 	if opts.User == "" {
 		opts.User = "forge"
 	}
-	user, err := loginUser("user", opts.User)
+	user, err := loginUser(opts.User)
 	if err != nil {
 		return nil, asInvalid(err)
 	}

@@ -233,3 +233,42 @@ func TestGrantsGoWithTheirServer(t *testing.T) {
 		require.NoError(t, r.Keys.Delete(t.Context(), r.key.ID))
 	})
 }
+
+// A sync that failed and will be repeated does not undo a revoke that was asked
+// for since.
+func TestRevokeIsNotUndoneByAnEarlierSync(t *testing.T) {
+	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
+		w := newWorld(t, store, q, providertest.FakeConfig{})
+		var did []string
+		entered, goOn := make(chan struct{}), make(chan struct{})
+		w.Stub(forge.KindSyncKey, func(_ context.Context, tw forge.TestWork) error {
+			if tw.Action().Attempt == 1 {
+				close(entered)
+				<-goOn
+				return forge.ErrUnavailable
+			}
+			did = append(did, "add")
+			return nil
+		})
+		w.Stub(forge.KindRevokeKey, func(context.Context, forge.TestWork) error {
+			did = append(did, "remove")
+			return nil
+		})
+		defer w.start()()
+		key, to := w.addKey(""), forge.SyncOpts{Servers: []string{w.addServer("").ID}}
+		sync, err := w.Keys.Sync(t.Context(), key.ID, to)
+		require.NoError(t, err)
+		<-entered
+		revoke, err := w.Keys.Revoke(t.Context(), key.ID, to)
+		require.NoError(t, err)
+		close(goOn)
+		_, err = w.Actions.Wait(t.Context(), revoke.ID)
+		require.NoError(t, err)
+		_, err = w.Actions.Wait(t.Context(), sync.ID)
+		require.Error(t, err)
+		require.Equal(t, []string{"remove"}, did)
+		grants, err := w.Keys.Grants(t.Context(), forge.GrantFilter{Key: key.ID}, forge.Page{})
+		require.NoError(t, err)
+		require.Equal(t, forge.GrantRevoked, grants[0].Status)
+	})
+}

@@ -63,7 +63,7 @@ func (o ServerOpts) server() (*Server, error) {
 	}
 	_, err := validate.Port("port", srv.Port)
 	v.text("", err)
-	v.text(loginUser("user", srv.User))
+	v.text(loginUser(srv.User))
 	config := srv.stackConfig(false)
 	config.ControlKey = anyKey
 	v.text("", config.Validate())

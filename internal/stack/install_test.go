@@ -74,8 +74,11 @@ func TestInstall(t *testing.T) {
 		m.fails(t, "forge", `sudo -n true`)
 	})
 	t.Run("linger", func(t *testing.T) { testLinger(t, m) })
+	t.Run("logout", func(t *testing.T) { testLogout(t, m) })
+	t.Run("run after a logout", func(t *testing.T) { testRunOutlivesLogout(t, m) })
 	t.Run("database", func(t *testing.T) { testMariaDB(t, m) })
 	t.Run("password", func(t *testing.T) { testPasswordUnseen(t, m) })
+	t.Run("Redis", func(t *testing.T) { testRedis(t, m, c) })
 }
 
 // killInstall ends the unit of the run that dpkg is a part of, all at once.
@@ -116,7 +119,10 @@ func TestInstallPostgreSQL(t *testing.T) {
 	require.Regexp(t, `step \d+ of \d+ failed with exit status \d+: nginx\n$`, log)
 	m.bash(t, `[[ ! -e /etc/nginx/conf.d/forge.conf ]]; rm /etc/nginx/conf.d/zz-bad.conf`)
 
+	forwarded := forward(t, m, `ListenAddress 0.0.0.0:22
+ListenAddress 0.0.0.0:2222`)
 	m.mustInstall(t, c)
+	require.Equal(t, []string{"22", "80", "443", "2222"}, m.openPorts(t), "not the forwarded %s", forwarded)
 	before = m.bash(t, state)
 	m.mustInstall(t, c)
 	require.Equal(t, before, m.bash(t, state))

@@ -19,7 +19,10 @@ import (
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
-const password = "s3cret-Passw0rd"
+const (
+	password      = "s3cret-Passw0rd"
+	redisPassword = "an0ther-Passw0rd"
+)
 
 // machine is a fresh server.
 type machine struct {
@@ -27,12 +30,14 @@ type machine struct {
 	addr string // without a port
 	key  string // its control key
 	box  *testmachine.Machine
+	// redis is the password of Redis for the next install; empty for no file.
+	redis string
 }
 
 func start(t *testing.T) *machine {
 	t.Helper()
 	m := testmachine.New(t)
-	return &machine{m.SSH(t), m.Address, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(m.Signer.PublicKey()))), m}
+	return &machine{m.SSH(t), m.Address, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(m.Signer.PublicKey()))), m, redisPassword}
 }
 
 // image is that of the machines of testmachine.
@@ -41,7 +46,13 @@ func image() string { return cmp.Or(os.Getenv("FORGE_TEST_IMAGE"), "debian-12") 
 // bash runs a script as root, which must not fail.
 func (m *machine) bash(t *testing.T, script string, args ...string) string {
 	t.Helper()
-	result, err := m.Run(t.Context(), sshexec.Command{Script: script, Args: args})
+	return m.bashAs(t, "root", script, args...)
+}
+
+// bashAs runs a script as a user, which must not fail.
+func (m *machine) bashAs(t *testing.T, user, script string, args ...string) string {
+	t.Helper()
+	result, err := m.Run(t.Context(), sshexec.Command{User: user, Script: script, Args: args})
 	require.NoError(t, err)
 	return string(result.Stdout)
 }
@@ -61,15 +72,20 @@ func (m *machine) install(t *testing.T, c stack.Config, watch ...trigger) (strin
 	c.ControlKey = m.key
 	script, err := stack.Build(c)
 	require.NoError(t, err)
+	files := map[string][]byte{stack.PasswordFile: []byte(password + "\n")}
+	if m.redis != "" {
+		files[stack.RedisPasswordFile] = []byte(m.redis + "\n")
+	}
 	log := &follower{watch: watch}
 	status, err := m.Attach(t.Context(), sshexec.RunSpec{
 		ID:     "stack-" + uuid.NewString(),
 		Script: script.Bytes,
-		Files:  map[string][]byte{stack.PasswordFile: []byte(password + "\n")},
+		Files:  files,
 	}, 0, log)
 	require.NoError(t, err)
 	text := log.String()
 	require.NotContains(t, text, password)
+	require.NotContains(t, text, redisPassword)
 	steps := 0
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "step ") && !strings.Contains(line, "failed") {

@@ -10,16 +10,19 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// PasswordFile is the file in the run's directory that holds the password of
-// the database user "forge": 8 to 128 letters, digits, dashes and underscores.
-const PasswordFile = "db_password"
+// The files in the run's directory that hold a password of 8 to 128 letters,
+// digits, dashes and underscores.
+const (
+	PasswordFile      = "db_password"    // of the database user "forge"; needed with a database
+	RedisPasswordFile = "redis_password" // of Redis; needed with Redis
+)
 
 //go:embed steps/*.sh
 var files embed.FS
 
 // Script is what a server runs as root, in a detached run.
 type Script struct {
-	Bytes []byte   // bash; with a database, it reads PasswordFile in $FORGE_RUN_DIR
+	Bytes []byte   // bash; reads the password files in $FORGE_RUN_DIR
 	Steps []string // names of the steps in order; each begins with a line "step n of m: name"
 }
 

@@ -42,7 +42,8 @@ type Config struct {
 	UnattendedUpgrades bool
 	Timezone           string // Defaults to "UTC".
 
-	// SSHPort is open in the firewall, as is every port that sshd listens on.
+	// SSHPort is open in the firewall, as is every port that sshd is set to
+	// listen on.
 	// Defaults to 22.
 	SSHPort int
 	// ControlKey is an authorized_keys line that lets LoginUser in.

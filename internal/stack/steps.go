@@ -54,7 +54,7 @@ func (c Config) installs() []step {
 		{name: "SSH", function: "sshd", variables: []variable{
 			word("login_user", c.LoginUser), word("control_key", c.ControlKey), word("keep_keys", keep),
 		}},
-		{name: "users", function: "users"},
+		{name: "users", function: "users", packages: []string{"libpam-systemd"}},
 		{name: "firewall", function: "firewall", packages: []string{"ufw"}, variables: []variable{number("ssh_port", c.SSHPort)}},
 		{name: "metadata", function: "metadata", packages: []string{"nftables"}},
 		{name: "nginx", function: "nginx", packages: nginx, variables: []variable{words("nginx_packages", nginx)}},
@@ -125,7 +125,7 @@ func (c Config) nodePackages() []string {
 // files returns the names of the files of the script, without their ending.
 func (c Config) files(steps []step) []string {
 	names := []string{"runner", "files", "apt"}
-	if c.Database != "" {
+	if c.Database != "" || c.Redis {
 		names = append(names, "password")
 	}
 	for _, s := range steps {

@@ -1,14 +1,19 @@
 # SSH, HTTP and HTTPS come in, and nothing else. The ports of SSH are those
-# that sshd listens on and the configured one, allowed before the firewall is
-# enabled.
+# that sshd is set to listen on and the configured one, allowed before the
+# firewall is enabled. What processes of sshd listen on does not count: users
+# forward ports of their own.
 
 ssh_ports() {
-    {
-        echo "$ssh_port"
-        sshd -T -C user=root,host=localhost,addr=127.0.0.1 | sed -n 's/^port //p'
-        ss -Hltnp | awk '/"sshd"/ { sub(/.*:/, "", $4); print $4 }'
+    { echo "$ssh_port" && sshd_ports && socket_ports; } | sort -un
+}
+
+sshd_ports() {
+    sshd_effective | sed -nE 's/^listenaddress .*:([0-9]+)( .*)?$/\1/p'
+}
+
+socket_ports() { # where systemd listens for sshd
+    ! systemctl is-active --quiet ssh.socket ||
         systemctl show --property=Listen ssh.socket | sed -nE 's/.*[=:]([0-9]+) \(Stream\)$/\1/p'
-    } | sort -un
 }
 
 # ufw lists a rule twice, for IPv4 and IPv6.

@@ -2,6 +2,8 @@
 # owns every database but the server's own: a narrow grant for one database
 # hides the wide one.
 
+need_password db_password
+
 mysql_conf() { # mysql_conf SERVER
     printf '%s\n' '# Written by forge.' '[mysqld]' 'bind-address = 127.0.0.1'
     [[ $1 == mariadb ]] || echo 'mysqlx-bind-address = 127.0.0.1'
@@ -28,7 +30,7 @@ mysql_user() {
     local host database
     for host in localhost 127.0.0.1; do
         printf "CREATE USER IF NOT EXISTS 'forge'@'%s';\n" "$host"
-        printf "ALTER USER 'forge'@'%s' IDENTIFIED BY '" "$host" && password | tr -d '\n' && echo "';"
+        printf "ALTER USER 'forge'@'%s' IDENTIFIED BY '" "$host" && password db_password | tr -d '\n' && echo "';"
         printf "GRANT ALL PRIVILEGES ON \`%%\`.* TO 'forge'@'%s';\n" "$host"
         for database in mysql sys; do
             printf "GRANT SHOW VIEW ON \`%s\`.* TO 'forge'@'%s';\n" "$database" "$host"

@@ -1,6 +1,8 @@
 # PostgreSQL on loopback. Its postgres stays on socket authentication; forge may
 # make databases and owns those.
 
+need_password db_password
+
 check_postgresql() {
     installed "${database_packages[@]}" && running postgresql && loopback_only 5432 && postgresql_login
 }
@@ -28,7 +30,7 @@ SET log_min_duration_statement = -1;
 SELECT 'CREATE ROLE forge' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'forge') \gexec
 SQL
     printf "ALTER ROLE forge WITH LOGIN CREATEDB NOSUPERUSER NOCREATEROLE PASSWORD '" &&
-        password | tr -d '\n' && echo "';"
+        password db_password | tr -d '\n' && echo "';"
 }
 
 postgresql_login() {

@@ -25,6 +25,26 @@ ResultActive=no
 CONF
 }
 
+readonly logind_conf=/etc/systemd/logind.conf.d/zz-forge.conf
+
+# logind_conf spares those who run forge's own commands, which may last longer
+# than a connection.
+logind_conf() {
+    printf '%s\n' '# Written by forge.' '[Login]' KillUserProcesses=yes KillOnlyUsers= KillExcludeUsers=root
+    [[ $login_user == root ]] || printf 'KillExcludeUsers=%s\n' "$login_user"
+}
+
+logind_kills() { # sessions are logind's, and it ends what is left in them
+    grep -qE '^session[[:space:]].*pam_systemd\.so' /etc/pam.d/common-session &&
+        [[ $(logind_property KillUserProcesses) == 'b true' ]] &&
+        [[ $(logind_property KillOnlyUsers) == 'as 0' ]] &&
+        logind_property KillExcludeUsers | grep -qF -- " \"$login_user\""
+}
+
+logind_property() {
+    busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager "$1"
+}
+
 check_users() {
     [[ $(passwd --status forge 2>/dev/null) == 'forge L '* ]] &&
         owned /home/forge forge:www-data 710 &&
@@ -33,7 +53,9 @@ check_users() {
         echo root | holds /etc/cron.allow &&
         echo root | holds /etc/at.allow &&
         no_linger | holds "$polkit_rule" &&
-        no_linger_old | holds "$polkit_old"
+        no_linger_old | holds "$polkit_old" &&
+        logind_conf | holds "$logind_conf" &&
+        logind_kills
 }
 
 apply_users() {
@@ -48,4 +70,10 @@ apply_users() {
     install -d /etc/polkit-1 "${polkit_rule%/*}" "${polkit_old%/*/*}" "${polkit_old%/*}"
     no_linger | put "$polkit_rule"
     no_linger_old | put "$polkit_old"
+    apt_install libpam-systemd
+    install -d "${logind_conf%/*}"
+    logind_conf | put "$logind_conf"
+    systemctl start systemd-logind
+    systemctl kill --signal=HUP systemd-logind # a reload: sessions stay, and it takes a moment
+    retry 3 logind_kills
 }

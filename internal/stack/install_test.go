@@ -35,6 +35,7 @@ func TestInstall(t *testing.T) {
 		Supervisor: true, Node: node, SwapMB: 512, UnattendedUpgrades: true, Timezone: "Europe/Berlin",
 	}
 	m.bash(t, recordClient, "mariadb")
+	m.bash(t, recordClient, "redis-cli")
 
 	// Killed while dpkg unpacks, with no chance to tidy up.
 	log, status := m.install(t, c, trigger{"Unpacking php" + php + "-common", func() { m.bash(t, killInstall) }})

@@ -104,6 +104,7 @@ type Action struct {
 	Lease    time.Time // until when the holder has it
 	RunAt    time.Time // when it may be taken up; zero while it waits for a lock
 	Waits    string    // the key of the lock that it waits for
+	Waiting  string    // why it waited the last time, other than for a lock
 	Handouts int       // hand-outs since the last progress
 	Tries    int       // waits since the last progress, for their growing length
 	Locks    []string  // the keys of the locks that it needs while it runs

@@ -98,7 +98,8 @@ func (s *Keys) Grants(ctx context.Context, filter GrantFilter, page Page) ([]*Gr
 // Delete removes a key that no server has. Revoke it first.
 func (s *Keys) Delete(ctx context.Context, id string) error {
 	return s.f.core.update(ctx, func(t *txn) error {
-		if _, err := s.f.key(t, id); err != nil {
+		key, err := s.f.key(t, id)
+		if err != nil {
 			return err
 		}
 		live := []GrantStatus{GrantPending, GrantSynced, GrantFailed, GrantRevoking}
@@ -109,6 +110,7 @@ func (s *Keys) Delete(ctx context.Context, id string) error {
 		if len(grants) > 0 {
 			return badState("the key is %s on server %s; revoke it first", grants[0].Status, grants[0].Server)
 		}
+		t.Emit(Event{Owner: key.Owner, Type: EventRemoved, Subject: Subject{SubjectKey, key.ID}})
 		return t.Keys().Delete(id)
 	})
 }

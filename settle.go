@@ -49,14 +49,14 @@ func (c *core) settle(handlerCtx context.Context, w *work, err error) error {
 	case errors.Is(cause, errCancelled), errors.Is(cause, errDeadline):
 		settled = c.stop(ctx, w, cause, err)
 	case errors.Is(err, errShutdown), errors.Is(cause, errShutdown) && unfinished(err):
-		settled = w.handBack(ctx, 0)
+		settled = w.handBack(ctx, 0, w.action.Waiting)
 	case errors.Is(err, errGone):
 		settled = w.update(ctx, func(t *txn, a *Action) error {
 			a.Failure = &Failure{Reason: ReasonGone, Message: err.Error()}
 			return c.setStatus(t, a, ActionCancelled)
 		})
 	case errors.As(err, &wait):
-		settled = w.handBack(ctx, wait.wait(w.action.Tries))
+		settled = w.handBack(ctx, wait.wait(w.action.Tries), w.presentable(ctx, wait.why.Error()))
 	default:
 		settled = c.broken(ctx, w, err)
 	}
@@ -73,7 +73,8 @@ func (c *core) broken(ctx context.Context, w *work, err error) error {
 		_, stopErr := w.stopRun(ctx)
 		var hostKey *sshexec.HostKeyError
 		if stopErr != nil && !errors.As(stopErr, &hostKey) && w.untilDeadline() > -stopGrace && !w.leaving(ctx) {
-			return w.handBack(ctx, (&waiting{least: time.Second, most: 15 * time.Second}).wait(w.action.Tries))
+			return w.handBack(ctx, (&waiting{least: time.Second, most: 15 * time.Second}).wait(w.action.Tries),
+				w.presentable(ctx, stopErr.Error()))
 		}
 	}
 	if w.action.Attempt < c.jobs[w.action.Kind].attempts && retryable(err) {
@@ -96,7 +97,8 @@ func (c *core) stop(ctx context.Context, w *work, cause, err error) error {
 		case stopErr != nil && w.leaving(ctx):
 			// The machine is about to go, and the run with it.
 		case stopErr != nil && w.untilDeadline() > -stopGrace:
-			return w.handBack(ctx, (&waiting{least: time.Second, most: 5 * time.Second}).wait(w.action.Tries))
+			return w.handBack(ctx, (&waiting{least: time.Second, most: 5 * time.Second}).wait(w.action.Tries),
+				w.presentable(ctx, stopErr.Error()))
 		case stopErr != nil:
 			return w.fail(ctx, &Failure{Reason: ReasonUnknown, Stage: w.action.Stage,
 				Message: "the server could not be asked what became of the run: " + stopErr.Error()})
@@ -106,7 +108,7 @@ func (c *core) stop(ctx context.Context, w *work, cause, err error) error {
 	} else if errors.Is(err, sshexec.ErrUnknown) {
 		return w.fail(ctx, failureOf(err))
 	}
-	if errors.Is(cause, errCancelled) {
+	if errors.Is(cause, errCancelled) || w.action.Status == ActionCancelling {
 		return w.end(ctx, func(t *txn, a *Action) error {
 			if err := say(t, a, LineSystem, "cancelled"); err != nil {
 				return err
@@ -116,8 +118,8 @@ func (c *core) stop(ctx context.Context, w *work, cause, err error) error {
 	}
 	f := &Failure{Reason: ReasonTimeout, Stage: w.action.Stage,
 		Message: fmt.Sprintf("not done within %s; it came as far as: %s", w.action.Timeout, stageName(w.action))}
-	if !errors.Is(err, errDeadline) && !errors.Is(err, context.Canceled) {
-		f.Message += ": " + err.Error()
+	if w.action.Waiting != "" {
+		f.Message += "; it waited: " + w.action.Waiting
 	}
 	return w.fail(ctx, f)
 }
@@ -171,10 +173,11 @@ func (w *work) end(ctx context.Context, fn func(*txn, *Action) error) error {
 	return err
 }
 
-// handBack gives the slot back; the action goes on after a while.
-func (w *work) handBack(ctx context.Context, after time.Duration) error {
+// handBack gives the slot back, and says why; the action goes on after a while.
+func (w *work) handBack(ctx context.Context, after time.Duration, why string) error {
 	return w.update(ctx, func(t *txn, a *Action) error {
 		a.Tries++
+		a.Waiting = why
 		now := t.Now()
 		at := now.Add(after)
 		if at.After(a.Deadline) && a.Deadline.After(now) {

@@ -179,7 +179,7 @@ func (c *core) take(ctx context.Context, id string, epoch int64) (*work, error) 
 		a.Holder, a.Lease, a.Waits = newID(), now.Add(c.Lease), ""
 		if a.Status == ActionPending {
 			a.Attempt++
-			a.Stage, a.Tries = "", 0
+			a.Stage, a.Waiting, a.Tries = "", "", 0
 			a.Cursor.Run, a.Cursor.Offset = "", 0
 			if a.Started.IsZero() {
 				a.Started = now

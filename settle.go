@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/seed-797f2c2c/forge/internal/lines"
-	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
@@ -204,86 +201,4 @@ func (w *work) retry(ctx context.Context, err error) error {
 		w.handOut(t, a, t.Now().Add(backoff.wait(a.Attempt-1)))
 		return w.setStatus(t, a, ActionPending)
 	})
-}
-
-// unfinished reports whether an error says no more than that the work was
-// broken off.
-func unfinished(err error) bool {
-	var wait *waiting
-	return errors.Is(err, context.Canceled) || errors.Is(err, errShutdown) || errors.As(err, &wait) || retryable(err)
-}
-
-// retryable reports whether another try makes sense. A server that shows another
-// key is left alone.
-func retryable(err error) bool {
-	var connect *sshexec.ConnectError
-	var hostKey *sshexec.HostKeyError
-	if errors.As(err, &hostKey) {
-		return false
-	}
-	return errors.Is(err, ErrUnavailable) || errors.Is(err, sshexec.ErrUnknown) || errors.As(err, &connect) ||
-		errors.Is(err, sshexec.ErrFenceBusy) ||
-		errors.Is(err, provider.ErrUnavailable) || errors.Is(err, provider.ErrRateLimit)
-}
-
-func isProviderError(err error) bool {
-	for _, class := range []error{
-		provider.ErrNotFound, provider.ErrInvalid, provider.ErrAuth, provider.ErrPermission, provider.ErrQuota,
-		provider.ErrCapacity, provider.ErrRateLimit, provider.ErrConflict, provider.ErrUnavailable, provider.ErrMissing,
-	} {
-		if errors.Is(err, class) {
-			return true
-		}
-	}
-	return false
-}
-
-// failureOf says in the terms of an action what an error means.
-func failureOf(err error) *Failure {
-	f := &Failure{Reason: ReasonError, Message: err.Error()}
-	var (
-		known   *failure
-		exit    *sshexec.ExitError
-		hostKey *sshexec.HostKeyError
-		connect *sshexec.ConnectError
-	)
-	switch {
-	case errors.As(err, &known):
-		c := known.Failure
-		return &c
-	case errors.As(err, &hostKey):
-		f.Reason = ReasonHostKey
-	case errors.As(err, &connect):
-		f.Reason, f.Stage = ReasonUnreachable, string(connect.Stage)
-	case errors.As(err, &exit):
-		f.Reason, f.ExitCode, f.Output = ReasonExit, exit.ExitCode, exit.Stderr
-	case errors.Is(err, sshexec.ErrUnknown):
-		f.Reason = ReasonUnknown
-	case isProviderError(err):
-		f.Reason = ReasonProvider
-	}
-	return f
-}
-
-// presentable bounds a text that may quote what a server said, makes it valid,
-// and masks the secrets in it.
-func (w *work) presentable(ctx context.Context, text string) string {
-	text = text[:min(len(text), maxSaid)]
-	srv, err := w.server(ctx)
-	if err != nil {
-		srv = &Server{}
-	}
-	mask, err := w.secrets(ctx, srv)
-	if err != nil {
-		return "what was said cannot be shown, as its secrets cannot be masked"
-	}
-	parts := strings.Split(text, "\n")
-	for i, part := range parts {
-		part = lines.Clean(part)
-		if mask != nil {
-			part = mask(part, i == len(parts)-1)
-		}
-		parts[i] = part
-	}
-	return strings.Join(parts, "\n")
 }

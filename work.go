@@ -147,13 +147,3 @@ func (w *waiting) wait(n int) time.Duration {
 	}
 	return d
 }
-
-// failure is returned by a handler for work that failed for good.
-type failure struct{ Failure }
-
-func (f *failure) Error() string {
-	if f.Message != "" {
-		return f.Message
-	}
-	return string(f.Reason)
-}

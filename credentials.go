@@ -1,0 +1,117 @@
+package forge
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"github.com/seed-797f2c2c/forge/internal/stack"
+	"github.com/seed-797f2c2c/forge/internal/validate"
+	"github.com/seed-797f2c2c/forge/secret"
+)
+
+// sealServer makes the server's secrets.
+func (c *core) sealServer(ctx context.Context, srv *Server, injectHostKey bool) error {
+	public, private, err := newKeypair("forge " + srv.ID)
+	if err != nil {
+		return err
+	}
+	srv.PublicKey = public
+	if srv.ControlKey, err = c.Sealer.Seal(ctx, private, controlKeyPlace(srv.ID)); err != nil {
+		return err
+	}
+	if injectHostKey {
+		hostPublic, hostPrivate, err := newKeypair("host key of " + srv.Name)
+		if err != nil {
+			return err
+		}
+		srv.HostKeys = []string{hostPublic}
+		if srv.InjectedHostKey, err = c.Sealer.Seal(ctx, hostPrivate, hostKeyPlace(srv.ID)); err != nil {
+			return err
+		}
+	}
+	if srv.Stack.Database != NoDatabase {
+		srv.DatabasePassword, err = c.Sealer.Seal(ctx, secret.New(rand.Text()), databasePlace(srv.ID))
+		if err != nil {
+			return err
+		}
+	}
+	if srv.Stack.Redis {
+		srv.RedisPassword, err = c.Sealer.Seal(ctx, secret.New(rand.Text()), redisPlace(srv.ID))
+	}
+	return err
+}
+
+// Where the secrets of a server are sealed for.
+func controlKeyPlace(id string) string { return "servers/" + id + "/control_key" }
+func hostKeyPlace(id string) string    { return "servers/" + id + "/host_key" }
+func databasePlace(id string) string   { return "servers/" + id + "/database_password" }
+func redisPlace(id string) string      { return "servers/" + id + "/redis_password" }
+
+// password is one of the passwords that the stack's script reads from files.
+type password struct {
+	file   string
+	sealed secret.Sealed
+	place  string
+}
+
+func (s *Server) passwords() (all []password) {
+	if len(s.DatabasePassword) > 0 {
+		all = append(all, password{stack.PasswordFile, s.DatabasePassword, databasePlace(s.ID)})
+	}
+	if len(s.RedisPassword) > 0 {
+		all = append(all, password{stack.RedisPasswordFile, s.RedisPassword, redisPlace(s.ID)})
+	}
+	return all
+}
+
+// Credentials are the secrets of a server that people use.
+type Credentials struct {
+	DatabaseUser     string // empty where there is no database
+	DatabasePassword secret.Secret
+	RedisPassword    secret.Secret // empty where there is no Redis
+}
+
+// Credentials returns the credentials of a server.
+func (s *Servers) Credentials(ctx context.Context, id string) (*Credentials, error) {
+	srv, err := s.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	creds := &Credentials{}
+	for _, p := range srv.passwords() {
+		value, err := s.f.core.Sealer.Open(ctx, p.sealed, p.place)
+		if err != nil {
+			return nil, fmt.Errorf("open the %s of server %s: %w", p.file, srv.ID, err)
+		}
+		switch p.file {
+		case stack.PasswordFile:
+			creds.DatabaseUser, creds.DatabasePassword = "forge", value
+		case stack.RedisPasswordFile:
+			creds.RedisPassword = value
+		}
+	}
+	return creds, nil
+}
+
+// PinHostKey makes a server known by another host key, one line in
+// authorized_keys format: after a HostKeyError, when the key was changed on
+// purpose. Its connections are closed.
+func (s *Servers) PinHostKey(ctx context.Context, id, hostKey string) error {
+	key, err := validate.PublicKey("host_key", hostKey)
+	if err != nil {
+		return asInvalid(err)
+	}
+	err = s.f.core.update(ctx, func(t *txn) error {
+		srv, err := s.f.server(t, id)
+		if err != nil {
+			return err
+		}
+		srv.HostKeys, srv.Updated = []string{key.Line}, t.Now()
+		return t.Servers().Update(srv)
+	})
+	if err == nil {
+		s.f.core.pool.Forget(id)
+	}
+	return err
+}

@@ -88,7 +88,7 @@ func (s *sharedServer) make(p *machines) (err error) {
 	if err != nil {
 		return err
 	}
-	s.spy = watchProcesses(credentials.DatabasePassword.Reveal())
+	s.spy = watchProcesses(credentials.DatabasePassword.Reveal(), credentials.RedisPassword.Reveal())
 	defer s.spy.end()
 	if _, err := s.forge.Actions.Wait(ctx, action.ID); err != nil {
 		return errors.Join(err, s.forge.tail(context.WithoutCancel(ctx), action.ID))

@@ -76,6 +76,8 @@ func TestSiteUsers(t *testing.T) {
 				thief.denied(t, `mariadb --host="$1" $2 --execute='SHOW DATABASES'`, host, user)
 			}
 		}
+		thief.denied(t, `redis-cli PING | grep PONG`)
+		thief.denied(t, `redis-cli FLUSHALL | grep OK`)
 		thief.denied(t, `supervisorctl status`)
 		thief.denied(t, `supervisorctl -s unix:///run/supervisor.sock restart all`)
 	})

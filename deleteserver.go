@@ -98,20 +98,14 @@ func (c *core) deleteServer(ctx context.Context, w *work) error {
 	return nil
 }
 
-// mayHaveMade reports whether an action may have left a machine: it began, and was
-// not refused at its only try.
-func mayHaveMade(a *Action) bool {
-	refused := a.Failure != nil && a.Failure.Reason == ReasonProvider && a.Waiting == ""
-	return !a.Started.IsZero() && !refused
-}
-
 // lostMachines finds what was made for a server whose provider's id was never
-// learnt. A machine that was asked for a moment ago may not be listed yet.
+// learnt: also a create that answered with an error may have made one, and a
+// machine that was asked for a moment ago may not be listed yet.
 func (w *work) lostMachines(ctx context.Context, p provider.Provider, specID string) ([]string, error) {
 	asked := false
 	err := w.view(ctx, func(tx Tx) error {
 		made, err := tx.Actions().List(ActionFilter{Server: specID, Kind: KindProvision}, Page{})
-		asked = slices.ContainsFunc(made, mayHaveMade)
+		asked = slices.ContainsFunc(made, func(a *Action) bool { return !a.Started.IsZero() })
 		return err
 	})
 	if err != nil || !asked || p.Properties().Existing {

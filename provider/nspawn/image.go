@@ -26,7 +26,7 @@ type image struct {
 	lower   string   // directories joined by colons, topmost first
 	dist    string   // "debian" or "ubuntu"
 	suite   string   // as "bookworm"
-	sources []string // apt's sources; none when the mirror is not known
+	sources []string // apt's sources; none when no mirror is named
 }
 
 // contents are the packages of a base image beside the distribution's minimum.
@@ -51,15 +51,12 @@ func images(mirrors map[string]string) map[string]image {
 	}
 	for name, img := range all {
 		mirror := strings.TrimSuffix(mirrors[img.dist], "/")
+		if mirror == "" {
+			continue // for Debian, mmdebstrap knows one
+		}
 		security, components := mirror, "main universe"
 		if img.dist == "debian" {
-			if mirror == "" {
-				mirror = "http://mirror.example/debian"
-			}
 			security, components = mirror+"-security", "main"
-		}
-		if mirror == "" {
-			continue
 		}
 		keys, _ := keyring(img.dist)
 		for _, s := range [][2]string{{mirror, img.suite}, {mirror, img.suite + "-updates"}, {security, img.suite + "-security"}} {
@@ -80,7 +77,7 @@ func (p *Provider) base(ctx context.Context, name string) (string, error) {
 			strings.Join(slices.Sorted(maps.Keys(p.images)), ", "))
 	case img.lower != "":
 		return img.lower, nil
-	case img.sources == nil:
+	case img.sources == nil && img.dist != "debian":
 		return "", fmt.Errorf("%w: image %q needs Config.Mirrors[%q]", provider.ErrInvalid, name, img.dist)
 	}
 	settings, err := aptSettings(ctx)

@@ -20,8 +20,8 @@ type Config struct {
 	Dir string
 
 	// Mirrors are the package mirrors by distribution, "debian" or "ubuntu".
-	// Debian defaults to http://mirror.example/debian; Ubuntu images are
-	// refused unless its mirror is named.
+	// Debian defaults to the project's own; Ubuntu images are refused unless
+	// its mirror is named.
 	Mirrors map[string]string
 
 	// Images adds base images by the name that Spec.Image asks for: each a

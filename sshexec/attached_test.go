@@ -122,11 +122,13 @@ func TestRunStops(t *testing.T) {
 	t.Parallel()
 	c := startSSHD(t).dial(t)
 	for name, cmd := range map[string]sshexec.Command{
-		"root":   {Script: "echo $$; sleep 60"},
-		"user":   {Script: "echo $$; sleep 60", User: "daemon"},
-		"deaf":   {Script: "trap '' TERM; echo $$; while :; do sleep 60; done"},
-		"many":   {Script: "echo $$; for i in {1..30}; do sleep 60 & (sleep 60; :) & done; wait"},
-		"child":  {Script: "env -i setsid sleep 60 & echo $!; wait"},
+		"root": {Script: "echo $$; sleep 60"},
+		"user": {Script: "echo $$; sleep 60", User: "daemon"},
+		"deaf": {Script: "trap '' TERM; echo $$; while :; do sleep 60; done"},
+		// Without the last sleep, these could end well before they are asked to
+		// end: wait returns 0 when the children are gone.
+		"many":   {Script: "echo $$; for i in {1..30}; do sleep 60 & (sleep 60; :) & done; wait; sleep 60"},
+		"child":  {Script: "env -i setsid sleep 60 & echo $!; wait; sleep 60"},
 		"fenced": {Script: "echo $$; sleep 60", User: "daemon", Fence: ownFence(t)},
 	} {
 		t.Run(name, func(t *testing.T) {

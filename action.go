@@ -3,6 +3,8 @@ package forge
 import (
 	"slices"
 	"time"
+
+	"github.com/seed-797f2c2c/forge/secret"
 )
 
 // Kind is what an action does.
@@ -23,7 +25,12 @@ const (
 	KindRevokeKeys     Kind = "revoke_keys" // parent of revoke_ssh_key
 	KindSyncKey        Kind = "sync_ssh_key"
 	KindRevokeKey      Kind = "revoke_ssh_key"
+	KindUpdateSite     Kind = "update_site"     // brings the server in step with changed settings
+	KindSetEnvironment Kind = "set_environment" // writes a site's environment file
 	KindRestartService Kind = "restart_service"
+	KindReboot         Kind = "reboot_server"
+	KindAddPHP         Kind = "add_php"
+	KindRemovePHP      Kind = "remove_php"
 	KindExec           Kind = "execute_command"
 	KindValidate       Kind = "validate_provider"
 )
@@ -114,7 +121,11 @@ type Action struct {
 	Step     int // 1 to Steps
 	Steps    int
 	StepName string
-	Cursor   Cursor // the end of the log
+	Cursor   Cursor        // the end of the log
+	Secrets  secret.Sealed // what is masked in the output of the run
+	// LogRemoved is when the lines of the log were removed, as they were too
+	// old; zero while they are there.
+	LogRemoved time.Time
 
 	Children       int // parts, for a parent
 	ChildrenOpen   int // parts that have not ended
@@ -130,7 +141,11 @@ type Input struct {
 	Service string
 	Command string
 	Force   bool
-	Was     string // the status to which a deletion that nobody began goes back
+	Version string        // of PHP
+	Was     string        // the status to which a deletion that nobody began goes back
+	Boot    string        // the boot that a reboot ends
+	Sealed  secret.Sealed // the new environment; the token before an update
+	Restore *SiteUpdate   // the settings before an update
 }
 
 // Clone returns a copy that shares nothing with the action.
@@ -138,6 +153,9 @@ func (a *Action) Clone() *Action {
 	c := *a
 	c.Locks = slices.Clone(a.Locks)
 	c.Input.Keys = slices.Clone(a.Input.Keys)
+	c.Input.Sealed = slices.Clone(a.Input.Sealed)
+	c.Input.Restore = a.Input.Restore.clone()
+	c.Secrets = slices.Clone(a.Secrets)
 	if a.Failure != nil {
 		f := *a.Failure
 		c.Failure = &f
@@ -174,4 +192,8 @@ type ActionFilter struct {
 	// Expired selects open actions with a holder whose Lease ended before
 	// this time.
 	Expired time.Time
+	// EndedBefore selects actions whose Finished, not zero, is before this
+	// time, and HasLog of these the ones whose log was not removed.
+	EndedBefore time.Time
+	HasLog      bool
 }

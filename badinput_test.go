@@ -136,7 +136,7 @@ func badSites() map[string]refusal {
 		"kind":               badSite("kind", func(o *forge.SiteOpts) { o.Kind = "perl" }),
 		"unknown PHP":        badSite("php_version", func(o *forge.SiteOpts) { o.PHPVersion = "7.4" }),
 		"no PHP version":     badSite("php_version", func(o *forge.SiteOpts) { o.PHPVersion = "8.2 -x" }),
-		"PHP of static":      badSite("php_version", func(o *forge.SiteOpts) { o.Kind, o.PHPVersion = forge.Static, "8.2" }),
+		"PHP of static":      badSite("php_version", func(o *forge.SiteOpts) { o.Kind, o.PHPVersion = forge.StaticSite, "8.2" }),
 		"script with NUL":    badSite("deploy_script", func(o *forge.SiteOpts) { o.DeployScript = "true\x00" }),
 		"negative timeout":   badSite("deploy_timeout", func(o *forge.SiteOpts) { o.DeployTimeout = -time.Second }),
 		"known hosts":        badSite("known_hosts", func(o *forge.SiteOpts) { o.KnownHosts = "nonsense" }),

@@ -55,4 +55,7 @@ type DeploymentFilter struct {
 	Site   string
 	Server string
 	Status []DeploymentStatus
+	// EndedBefore selects deployments whose Finished, not zero, is before this
+	// time.
+	EndedBefore time.Time
 }

@@ -15,6 +15,7 @@ const (
 	SubjectGrant      SubjectKind = "grant"
 	SubjectDeployment SubjectKind = "deployment"
 	SubjectAction     SubjectKind = "action"
+	SubjectDelivery   SubjectKind = "delivery"
 	SubjectProvider   SubjectKind = "provider"
 )
 

@@ -17,7 +17,8 @@ const (
 	ServerCreating     ServerStatus = "creating"     // the provider makes the machine
 	ServerProvisioning ServerStatus = "provisioning" // the stack is installed
 	ServerActive       ServerStatus = "active"
-	ServerError        ServerStatus = "error" // see Server.Failure; Retry goes on
+	ServerError        ServerStatus = "error"    // see Server.Failure; Retry goes on
+	ServerArchived     ServerStatus = "archived" // forge leaves the machine alone until Unarchive
 	ServerDeleting     ServerStatus = "deleting"
 	ServerDeleted      ServerStatus = "deleted" // kept for the audit
 )
@@ -85,8 +86,8 @@ type Source string
 
 // The sources of packages.
 const (
-	Distro   Source = "distro"   // the distribution's own packages
-	Upstream Source = "upstream" // ondrej's PPA, sury, NodeSource, PGDG, MySQL's
+	SourceDistro   Source = "distro"   // the distribution's own packages
+	SourceUpstream Source = "upstream" // ondrej's PPA, sury, NodeSource, PGDG, MySQL's
 )
 
 // Database is a database server.
@@ -114,10 +115,35 @@ type Stack struct {
 	SwapMB             int // size of a swap file in MiB; 0 for none
 	UnattendedUpgrades bool
 	Timezone           string // Defaults to "UTC".
-	Source             Source // Defaults to Distro.
+	Source             Source // Defaults to SourceDistro.
+
+	// Before and After are the embedder's own steps, before and after the
+	// stack's.
+	Before, After []Step
+
+	// HTTPProxy is the URL of the proxy by which the server reaches http and
+	// https, for packages, git and deploy scripts; NoProxy are the hosts and
+	// domains that it reaches without.
+	HTTPProxy string
+	NoProxy   []string
+	// AptMirror is the URL that takes the place of the distribution's archive,
+	// and AptProxy that of a proxy for packages alone.
+	AptMirror string
+	AptProxy  string
+}
+
+// Step is a step of the embedder's own in the installation of a stack.
+type Step struct {
+	Name   string // one line, which is shown
+	Script string // bash, run as root with -euo pipefail
+	// Check is bash that exits with 0 where the step is done already. Defaults
+	// to running Script at every attempt.
+	Check string
 }
 
 func (s Stack) clone() Stack {
 	s.PHP = slices.Clone(s.PHP)
+	s.Before, s.After = slices.Clone(s.Before), slices.Clone(s.After)
+	s.NoProxy = slices.Clone(s.NoProxy)
 	return s
 }

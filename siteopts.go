@@ -13,10 +13,10 @@ type SiteOpts struct {
 	// Domain is the site's name. International names become punycode.
 	Domain  string
 	Aliases []string
-	// Kind defaults to PHP.
+	// Kind defaults to PHPSite.
 	Kind SiteKind
 	// WebDirectory is what is served, below the site's directory. Defaults to
-	// "/public" for PHP and "/" for Static.
+	// "/public" for PHPSite and "/" for StaticSite.
 	WebDirectory string
 	// PHPVersion is one of the server's. Defaults to the first of them.
 	PHPVersion string
@@ -67,13 +67,13 @@ func (o SiteOpts) site() (*Site, error) {
 	site.Aliases = aliases
 	switch site.Kind {
 	case "":
-		site.Kind = PHP
-	case PHP, Static:
+		site.Kind = PHPSite
+	case PHPSite, StaticSite:
 	default:
-		v.fail("kind", "must be %q or %q", PHP, Static)
+		v.fail("kind", "must be %q or %q", PHPSite, StaticSite)
 	}
 	if site.WebDirectory == "" {
-		site.WebDirectory = map[SiteKind]string{PHP: "/public", Static: "/"}[site.Kind]
+		site.WebDirectory = map[SiteKind]string{PHPSite: "/public", StaticSite: "/"}[site.Kind]
 	}
 	site.WebDirectory = v.text(validate.WebDirectory("web_directory", site.WebDirectory))
 	if site.Branch == "" {
@@ -84,8 +84,8 @@ func (o SiteOpts) site() (*Site, error) {
 		repo, err := validate.Repository("repository", o.Repository)
 		site.Repository = v.text(repo.URL, err)
 	}
-	if site.Kind == Static && site.PHPVersion != "" {
-		v.fail("php_version", "must be empty for a site of kind %q", Static)
+	if site.Kind == StaticSite && site.PHPVersion != "" {
+		v.fail("php_version", "must be empty for a site of kind %q", StaticSite)
 	}
 	if o.DeployTimeout < 0 {
 		v.fail("deploy_timeout", "must not be negative")
@@ -98,7 +98,7 @@ func (o SiteOpts) site() (*Site, error) {
 
 // fits checks a new site against its server.
 func (s *Site) fits(srv *Server) error {
-	if s.Kind != PHP {
+	if s.Kind != PHPSite {
 		return nil
 	}
 	if s.PHPVersion == "" && len(srv.Stack.PHP) > 0 {

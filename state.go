@@ -18,9 +18,10 @@ var (
 		ServerPending:      {ServerCreating, ServerError, ServerDeleting},
 		ServerCreating:     {ServerProvisioning, ServerError, ServerDeleting},
 		ServerProvisioning: {ServerActive, ServerError, ServerDeleting},
-		ServerActive:       {ServerProvisioning, ServerDeleting},
-		ServerError:        {ServerCreating, ServerProvisioning, ServerDeleting},
-		ServerDeleting:     {ServerDeleted, ServerError, ServerActive},
+		ServerActive:       {ServerProvisioning, ServerArchived, ServerDeleting},
+		ServerError:        {ServerCreating, ServerProvisioning, ServerArchived, ServerDeleting},
+		ServerArchived:     {ServerActive, ServerError, ServerDeleting},
+		ServerDeleting:     {ServerDeleted, ServerError, ServerActive, ServerArchived},
 	}
 	siteMoves = moves[SiteStatus]{
 		"":                 {SitePending},

@@ -43,6 +43,7 @@ type Tx interface {
 	Grants() Table[Grant, GrantFilter]
 	Deployments() Table[Deployment, DeploymentFilter]
 	Actions() Table[Action, ActionFilter]
+	Deliveries() Table[Delivery, DeliveryFilter]
 	Locks() Table[Lock, LockFilter]
 
 	// AppendLog stores lines of an action and moves its cursor. It returns an
@@ -51,6 +52,10 @@ type Tx interface {
 	// from.Line+1, ... up to to.Line-1.
 	AppendLog(actionID string, epoch int64, from, to Cursor, lines []Line) error
 
+	// DropLog removes the stored lines of an action, whose cursor stays. What
+	// has none is no error.
+	DropLog(actionID string) error
+
 	// Emit appends an event. The store gives it its sequence and time.
 	Emit(Event)
 	// Events returns at most limit events after a sequence, in order. Where
@@ -58,6 +63,8 @@ type Tx interface {
 	// error of class ErrState. After Beginning, it begins with the oldest one
 	// that it still has.
 	Events(after int64, limit int) ([]Event, error)
+	// DropEvents removes the events before a time.
+	DropEvents(before time.Time) error
 	// LastEvent is the highest sequence so far, 0 when there is none.
 	LastEvent() (int64, error)
 }

@@ -128,7 +128,7 @@ func (w *world) addServer(owner string, edit ...func(*forge.Server)) *forge.Serv
 
 // addSite puts an installed site there.
 func (w *world) addSite(srv *forge.Server, domain string, edit ...func(*forge.Site)) *forge.Site {
-	site := &forge.Site{ID: newID(), Owner: srv.Owner, Server: srv.ID, Kind: forge.PHP, Domain: domain,
+	site := &forge.Site{ID: newID(), Owner: srv.Owner, Server: srv.ID, Kind: forge.PHPSite, Domain: domain,
 		WebDirectory: "/public", PHPVersion: "8.2", Directory: domain, Branch: "main",
 		Repository: "https://example.com/app.git", Status: forge.SiteInstalled}
 	site.User = "site-" + site.ID[len(site.ID)-12:]

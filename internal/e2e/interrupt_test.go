@@ -155,7 +155,7 @@ for block in $(seq 0 79); do
 done`
 
 func interruptedDeployment(t *testing.T, e *embedder, srv *forge.Server) {
-	s := newSite(t, e, srv, forge.SiteOpts{Kind: forge.Static, DeployScript: "test ! -e ~/go || {\n" + numbered + "\n}"})
+	s := newSite(t, e, srv, forge.SiteOpts{Kind: forge.StaticSite, DeployScript: "test ! -e ~/go || {\n" + numbered + "\n}"})
 	require.Equal(t, forge.SiteDeployed, s.Status)
 	e.bashAs(t, srv, s.User, "touch ~/go")
 	disturbances := map[string]func(){

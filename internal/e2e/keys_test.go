@@ -71,7 +71,7 @@ func TestKeys(t *testing.T) {
 	t.Parallel()
 	e, srv := theServer(t)
 	l := newLaptop(t, srv)
-	s := newSite(t, e, srv, forge.SiteOpts{Kind: forge.Static})
+	s := newSite(t, e, srv, forge.SiteOpts{Kind: forge.StaticSite})
 	users := []string{"forge", s.User}
 	key, err := e.Keys.Add(t.Context(), forge.KeyOpts{Name: "laptop", Public: l.public + " ada@laptop"})
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ func TestIdempotencyKeys(t *testing.T) {
 	require.Equal(t, srv.ID, again.ID)
 	require.EqualValues(t, 1, e.machines.made.Load())
 
-	opts := forge.SiteOpts{Domain: newName() + ".example.org", Kind: forge.Static, IdempotencyKey: newName()}
+	opts := forge.SiteOpts{Domain: newName() + ".example.org", Kind: forge.StaticSite, IdempotencyKey: newName()}
 	first, firstAction, err := e.Sites.Create(t.Context(), srv.ID, opts)
 	require.NoError(t, err)
 	second, secondAction, err := e.Sites.Create(t.Context(), srv.ID, opts)
@@ -47,7 +47,7 @@ func TestOwners(t *testing.T) {
 		}
 		seen <- events
 	}()
-	s := newSite(t, e, srv, forge.SiteOpts{Kind: forge.Static, DeployScript: "echo done"})
+	s := newSite(t, e, srv, forge.SiteOpts{Kind: forge.StaticSite, DeployScript: "echo done"})
 	require.Equal(t, owner, s.Owner)
 	d := s.history(t)[0]
 	require.Equal(t, owner, d.Owner)

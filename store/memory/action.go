@@ -68,5 +68,6 @@ func selected(f forge.ActionFilter, a *forge.Action) bool {
 		oneOf(f.Status, a.Status) && is(f.Waits, a.Waits) &&
 		(!f.Open || open) &&
 		(f.Due.IsZero() || open && !held && !a.RunAt.IsZero() && !a.RunAt.After(f.Due)) &&
-		(f.Expired.IsZero() || open && held && a.Lease.Before(f.Expired))
+		(f.Expired.IsZero() || open && held && a.Lease.Before(f.Expired)) &&
+		before(f.EndedBefore, a.Finished) && (!f.HasLog || a.LogRemoved.IsZero())
 }

@@ -2,6 +2,8 @@ package memory
 
 import (
 	"slices"
+	"sort"
+	"time"
 
 	"github.com/seed-797f2c2c/forge"
 )
@@ -22,6 +24,13 @@ func (l eventLog) append(events []forge.Event, keep int) eventLog {
 		l.kept = append(l.kept, e)
 	}
 	l.kept = l.kept[max(0, len(l.kept)-keep):]
+	return l
+}
+
+// since drops the events before a time.
+func (l eventLog) since(t time.Time) eventLog {
+	i := sort.Search(len(l.kept), func(i int) bool { return !l.kept[i].Time.Before(t) })
+	l.kept = l.kept[i:]
 	return l
 }
 

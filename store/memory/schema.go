@@ -2,6 +2,7 @@ package memory
 
 import (
 	"slices"
+	"time"
 
 	"github.com/seed-797f2c2c/forge"
 )
@@ -25,6 +26,12 @@ func labelled(want, have map[string]string) bool {
 		}
 	}
 	return true
+}
+
+// before reports whether a time, if there is one, is before the one that a
+// filter wants, if it wants one.
+func before(want, have time.Time) bool {
+	return want.IsZero() || !have.IsZero() && have.Before(want)
 }
 
 func serverSchema() *schema[forge.Server, forge.ServerFilter] {
@@ -144,7 +151,30 @@ func deploymentSchema() *schema[forge.Deployment, forge.DeploymentFilter] {
 		query: func(f forge.DeploymentFilter) (lookup, func(*forge.Deployment) bool) {
 			where := first(by("site", f.Site), by("server", f.Server), by("owner", f.Owner))
 			return where, func(d *forge.Deployment) bool {
-				return is(f.Owner, d.Owner) && is(f.Site, d.Site) && is(f.Server, d.Server) && oneOf(f.Status, d.Status)
+				return is(f.Owner, d.Owner) && is(f.Site, d.Site) && is(f.Server, d.Server) && oneOf(f.Status, d.Status) &&
+					before(f.EndedBefore, d.Finished)
+			}
+		},
+	}
+}
+
+func deliverySchema() *schema[forge.Delivery, forge.DeliveryFilter] {
+	return &schema[forge.Delivery, forge.DeliveryFilter]{
+		name:  "delivery",
+		id:    func(d *forge.Delivery) string { return d.ID },
+		clone: (*forge.Delivery).Clone,
+		index: func(d *forge.Delivery) []entry {
+			return slices.Concat(
+				unique("key", d.Site, d.Key),
+				unique("digest", d.Site, d.Digest),
+				found("site", d.Site),
+				found("owner", d.Owner),
+			)
+		},
+		query: func(f forge.DeliveryFilter) (lookup, func(*forge.Delivery) bool) {
+			where := first(by("site", f.Site), by("owner", f.Owner))
+			return where, func(d *forge.Delivery) bool {
+				return is(f.Owner, d.Owner) && is(f.Site, d.Site) && is(f.Key, d.Key) && before(f.CreatedBefore, d.Created)
 			}
 		},
 	}

@@ -14,6 +14,7 @@ type state struct {
 	grants      *table[forge.Grant, forge.GrantFilter]
 	deployments *table[forge.Deployment, forge.DeploymentFilter]
 	actions     *table[forge.Action, forge.ActionFilter]
+	deliveries  *table[forge.Delivery, forge.DeliveryFilter]
 	locks       *table[forge.Lock, forge.LockFilter]
 	logs        *btree.Map[string, *actionLog]
 	events      eventLog
@@ -27,6 +28,7 @@ func newState() *state {
 		grants:      newTable(grantSchema()),
 		deployments: newTable(deploymentSchema()),
 		actions:     newTable(actionSchema()),
+		deliveries:  newTable(deliverySchema()),
 		locks:       newTable(lockSchema()),
 		logs:        new(btree.Map[string, *actionLog]),
 	}
@@ -41,6 +43,7 @@ func (s *state) fork() *state {
 		grants:      s.grants.fork(),
 		deployments: s.deployments.fork(),
 		actions:     s.actions.fork(),
+		deliveries:  s.deliveries.fork(),
 		locks:       s.locks.fork(),
 		logs:        s.logs.Copy(),
 		events:      s.events,

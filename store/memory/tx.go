@@ -71,6 +71,10 @@ func (t *tx) Actions() forge.Table[forge.Action, forge.ActionFilter] {
 	return actionsTx{tableTx[forge.Action, forge.ActionFilter]{t, t.actions}}
 }
 
+func (t *tx) Deliveries() forge.Table[forge.Delivery, forge.DeliveryFilter] {
+	return tableTx[forge.Delivery, forge.DeliveryFilter]{t, t.deliveries}
+}
+
 func (t *tx) Locks() forge.Table[forge.Lock, forge.LockFilter] {
 	return tableTx[forge.Lock, forge.LockFilter]{t, t.locks}
 }
@@ -91,7 +95,23 @@ func (t *tx) Events(after int64, limit int) ([]forge.Event, error) {
 	return t.events.after(after, limit)
 }
 
+func (t *tx) DropEvents(before time.Time) error {
+	if err := t.writeErr(); err != nil {
+		return err
+	}
+	t.events = t.events.since(before)
+	return nil
+}
+
 func (t *tx) LastEvent() (int64, error) { return t.events.last, t.err() }
+
+func (t *tx) DropLog(actionID string) error {
+	if err := t.writeErr(); err != nil {
+		return err
+	}
+	t.logs.Delete(actionID)
+	return nil
+}
 
 func (t *tx) AppendLog(actionID string, epoch int64, from, to forge.Cursor, lines []forge.Line) error {
 	// A log shares its arrays with the one that is made of it, which the only

@@ -18,6 +18,7 @@ func testRecords(t *testing.T, open func(t *testing.T) forge.Store) {
 	testTable(t, open, "Grants", forge.Tx.Grants)
 	testTable(t, open, "Deployments", forge.Tx.Deployments)
 	testTable(t, open, "Actions", forge.Tx.Actions)
+	testTable(t, open, "Deliveries", forge.Tx.Deliveries)
 	testTable(t, open, "Locks", forge.Tx.Locks)
 	each(t, open, map[string]func(*testing.T, forge.Store){"HugeText": testHugeText})
 }

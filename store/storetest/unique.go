@@ -61,6 +61,18 @@ func testUnique(t *testing.T, open func(t *testing.T) forge.Store) {
 				func(r *forge.Site) { r.Server = "s2" },
 				func(r *forge.Site) { r.Aliases = []string{"c.example"} })
 		},
+		"DeliveryKey": func(t *testing.T, s forge.Store) {
+			testTaken(t, s, forge.Tx.Deliveries, "key",
+				func(r *forge.Delivery) { r.Site, r.Key = "s", "k1" },
+				func(r *forge.Delivery) { r.Site = "s2" },
+				func(r *forge.Delivery) { r.Key = "K1" })
+		},
+		"DeliveryDigest": func(t *testing.T, s forge.Store) {
+			testTaken(t, s, forge.Tx.Deliveries, "digest",
+				func(r *forge.Delivery) { r.Site, r.Digest = "s", "d1" },
+				func(r *forge.Delivery) { r.Site = "s2" },
+				func(r *forge.Delivery) { r.Digest = "d2" })
+		},
 		"DomainAndAlias": testDomainAndAlias,
 		"Pending":        testOneDeployment(forge.DeploymentPending, forge.DeploymentPending, forge.DeploymentRunning),
 		"Running":        testOneDeployment(forge.DeploymentRunning, forge.DeploymentRunning, forge.DeploymentPending),

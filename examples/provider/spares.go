@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/seed-797f2c2c/forge/provider"
+)
+
+// spares is a provider of machines that stand ready in a rack. An inventory has
+// an address in each line; a file named after the address says which server has
+// the machine. What makes it a provider is that Create is idempotent by
+// Spec.ID, and that this is remembered outside the process.
+type spares struct {
+	inventory string // file
+	claims    string // directory
+	signers   []ssh.Signer
+}
+
+var (
+	_ provider.Provider      = (*spares)(nil)
+	_ provider.Lister        = (*spares)(nil)
+	_ provider.Authenticator = (*spares)(nil)
+)
+
+func (s *spares) Properties() provider.Properties { return provider.Properties{} }
+
+// Signers log in the first time, as the machines do not know the control key.
+func (s *spares) Signers(context.Context, string) ([]ssh.Signer, error) { return s.signers, nil }
+
+func (s *spares) Validate(context.Context) error {
+	_, err := s.addresses()
+	return err
+}
+
+// Create gives the machine that the server has already, or claims a free one.
+// Of two that claim the same one, one makes the file.
+func (s *spares) Create(ctx context.Context, spec provider.Spec) (*provider.Machine, error) {
+	if err := spec.Validate(); err != nil {
+		return nil, fmt.Errorf("spares: %w", err)
+	}
+	taken, err := s.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range taken {
+		if m.SpecID == spec.ID {
+			return m, nil
+		}
+	}
+	addresses, err := s.addresses()
+	if err != nil {
+		return nil, err
+	}
+	for _, address := range addresses {
+		claim, err := os.OpenFile(s.claim(address), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("spares: %w", err)
+		}
+		_, err = claim.WriteString(spec.ID + "\n" + spec.Name + "\n")
+		if err := errors.Join(err, claim.Close()); err != nil {
+			return nil, fmt.Errorf("spares: %w", err)
+		}
+		return s.Get(ctx, address)
+	}
+	return nil, fmt.Errorf("spares: %w: all %d machines are taken", provider.ErrCapacity, len(addresses))
+}
+
+// Get returns a machine that a server has. Its id is its address.
+func (s *spares) Get(ctx context.Context, id string) (*provider.Machine, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if !isName(id) {
+		return nil, fmt.Errorf("spares: %w: %q", provider.ErrNotFound, id)
+	}
+	claim, err := os.ReadFile(s.claim(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("spares: %w: %q", provider.ErrNotFound, id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("spares: %w", err)
+	}
+	lines := strings.Split(string(claim), "\n")
+	if len(lines) < 3 {
+		return nil, fmt.Errorf("spares: %w: the claim of %s is half written; remove it", provider.ErrConflict, id)
+	}
+	return &provider.Machine{
+		ID: id, SpecID: lines[0], Name: lines[1], Status: provider.StatusActive,
+		Address: id, Port: 22, User: "root",
+	}, nil
+}
+
+// Delete puts a machine back. A real provider would wipe it first.
+func (s *spares) Delete(ctx context.Context, id string) error {
+	if err := ctx.Err(); err != nil || !isName(id) {
+		return err
+	}
+	if err := os.Remove(s.claim(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("spares: %w", err)
+	}
+	return nil
+}
+
+// List returns the machines that servers have.
+func (s *spares) List(ctx context.Context) ([]*provider.Machine, error) {
+	claims, err := os.ReadDir(s.claims)
+	if err != nil {
+		return nil, fmt.Errorf("spares: %w", err)
+	}
+	var machines []*provider.Machine
+	for _, claim := range claims {
+		m, err := s.Get(ctx, claim.Name())
+		if err != nil {
+			return nil, err
+		}
+		machines = append(machines, m)
+	}
+	return machines, nil
+}
+
+func (s *spares) claim(address string) string { return filepath.Join(s.claims, address) }
+
+// isName keeps an id from leading out of the directory of claims.
+func isName(id string) bool { return id != "" && id == filepath.Base(id) && id[0] != '.' && !strings.Contains(id, "\x00") }
+
+func (s *spares) addresses() ([]string, error) {
+	f, err := os.Open(s.inventory)
+	if err != nil {
+		return nil, fmt.Errorf("spares: %w: %w", provider.ErrInvalid, err)
+	}
+	defer func() { _ = f.Close() }()
+	var all []string
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if address := strings.TrimSpace(lines.Text()); address != "" {
+			all = append(all, address)
+		}
+	}
+	return all, nil
+}

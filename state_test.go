@@ -37,7 +37,7 @@ func TestTablesOfMoves(t *testing.T) {
 	checkMoves(t, actionMoves, []ActionStatus{ActionPending, ActionRunning, ActionCancelling, ActionFinished, ActionFailed,
 		ActionCancelled, ActionSuperseded}, ActionFinished, ActionFailed, ActionCancelled, ActionSuperseded)
 	checkMoves(t, serverMoves, []ServerStatus{ServerPending, ServerCreating, ServerProvisioning, ServerActive, ServerError,
-		ServerDeleting, ServerDeleted}, ServerDeleted)
+		ServerArchived, ServerDeleting, ServerDeleted}, ServerDeleted)
 	checkMoves(t, siteMoves, []SiteStatus{SitePending, SiteInstalling, SiteAwaitingAccess, SiteInstalled, SiteDeployed,
 		SiteFailed, SiteDeleting})
 	checkMoves(t, deploymentMoves, []DeploymentStatus{DeploymentPending, DeploymentRunning, DeploymentCancelling, DeploymentFinished,

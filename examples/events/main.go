@@ -31,15 +31,15 @@ var page []byte
 func main() {
 	address := flag.String("listen", "127.0.0.1:8080", "address of the page")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *address); err != nil {
+	if err := run(*address); err != nil {
 		fmt.Fprintln(os.Stderr, "events:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, address string) error {
+func run(address string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	machines, err := nspawn.New(nspawn.Config{})
 	if err != nil {
 		return err

@@ -25,15 +25,15 @@ func main() {
 	flag.StringVar(&s.claims, "claims", "claims", "directory that says which machine is taken; it exists")
 	key := flag.String("key", "", "private key that root of each machine accepts")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, s, *key); err != nil {
+	if err := run(s, *key); err != nil {
 		fmt.Fprintln(os.Stderr, "provider:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, s *spares, keyFile string) error {
+func run(s *spares, keyFile string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	pem, err := os.ReadFile(keyFile)
 	if err != nil {
 		return err

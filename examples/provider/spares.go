@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -36,7 +37,10 @@ func (s *spares) Properties() provider.Properties { return provider.Properties{}
 // Signers log in the first time, as the machines do not know the control key.
 func (s *spares) Signers(context.Context, string) ([]ssh.Signer, error) { return s.signers, nil }
 
-func (s *spares) Validate(context.Context) error {
+func (s *spares) Validate(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	_, err := s.addresses()
 	return err
 }
@@ -68,7 +72,7 @@ func (s *spares) Create(ctx context.Context, spec provider.Spec) (*provider.Mach
 		if err != nil {
 			return nil, fmt.Errorf("spares: %w", err)
 		}
-		_, err = claim.WriteString(spec.ID + "\n" + spec.Name + "\n")
+		_, err = fmt.Fprintf(claim, "%s\n%s\n%s\n", spec.ID, spec.Name, time.Now().UTC().Format(time.RFC3339))
 		if err := errors.Join(err, claim.Close()); err != nil {
 			return nil, fmt.Errorf("spares: %w", err)
 		}
@@ -93,12 +97,16 @@ func (s *spares) Get(ctx context.Context, id string) (*provider.Machine, error) 
 		return nil, fmt.Errorf("spares: %w", err)
 	}
 	lines := strings.Split(string(claim), "\n")
-	if len(lines) < 3 {
+	if len(lines) < 4 {
 		return nil, fmt.Errorf("spares: %w: the claim of %s is half written; remove it", provider.ErrConflict, id)
+	}
+	taken, err := time.Parse(time.RFC3339, lines[2])
+	if err != nil {
+		return nil, fmt.Errorf("spares: the claim of %s: %w", id, err)
 	}
 	return &provider.Machine{
 		ID: id, SpecID: lines[0], Name: lines[1], Status: provider.StatusActive,
-		Address: id, Port: 22, User: "root",
+		Address: id, Port: 22, User: "root", Created: taken,
 	}, nil
 }
 
@@ -115,6 +123,9 @@ func (s *spares) Delete(ctx context.Context, id string) error {
 
 // List returns the machines that servers have.
 func (s *spares) List(ctx context.Context) ([]*provider.Machine, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	claims, err := os.ReadDir(s.claims)
 	if err != nil {
 		return nil, fmt.Errorf("spares: %w", err)
@@ -133,7 +144,9 @@ func (s *spares) List(ctx context.Context) ([]*provider.Machine, error) {
 func (s *spares) claim(address string) string { return filepath.Join(s.claims, address) }
 
 // isName keeps an id from leading out of the directory of claims.
-func isName(id string) bool { return id != "" && id == filepath.Base(id) && id[0] != '.' && !strings.Contains(id, "\x00") }
+func isName(id string) bool {
+	return id != "" && id == filepath.Base(id) && id[0] != '.' && !strings.Contains(id, "\x00")
+}
 
 func (s *spares) addresses() ([]string, error) {
 	f, err := os.Open(s.inventory)

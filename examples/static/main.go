@@ -25,15 +25,15 @@ func main() {
 	keyFile := flag.String("key", "", "private key that root of the machine accepts")
 	hostKey := flag.String("hostkey", "", "the machine's host key, as ssh-keyscan prints it behind the name (default: pin the first one seen)")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *host, *keyFile, *hostKey); err != nil {
+	if err := run(*host, *keyFile, *hostKey); err != nil {
 		fmt.Fprintln(os.Stderr, "static:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, host, keyFile, hostKey string) error {
+func run(host, keyFile, hostKey string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	machines, err := newProvider(keyFile, hostKey)
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ func (p *printer) run() (lines []forge.Line, a *forge.Action, err error) {
 	a, err = p.Servers.Exec(p.t.Context(), p.server.ID, forge.ExecOpts{Command: "make", User: "root"})
 	require.NoError(p.t, err)
 	a, err = p.Actions.Wait(p.t.Context(), a.ID)
-	for line, err := range p.Actions.Log(p.t.Context(), a.ID, 0) {
+	for line, err := range p.Actions.Log(p.t.Context(), a.ID, 0, 0) {
 		require.NoError(p.t, err)
 		require.EqualValues(p.t, len(lines), line.Number)
 		lines = append(lines, line)

@@ -52,7 +52,7 @@ func TestMillionLines(t *testing.T) {
 		require.Less(t, resident, int64(maxGrowth))
 	}
 	stored := int64(0)
-	for _, err := range e.Actions.Log(t.Context(), action.ID, 0) {
+	for _, err := range e.Actions.Log(t.Context(), action.ID, 0, 0) {
 		require.NoError(t, err)
 		stored++
 	}
@@ -89,7 +89,7 @@ func TestGarbage(t *testing.T) {
 	e.finish(t, action, err)
 	heap, resident := grown()
 	last, stored := "", 0
-	for line, err := range e.Actions.Log(t.Context(), action.ID, 0) {
+	for line, err := range e.Actions.Log(t.Context(), action.ID, 0, 0) {
 		require.NoError(t, err)
 		if !utf8.ValidString(line.Text) || strings.ContainsRune(line.Text, 0) || len(line.Text) > 65<<10 {
 			t.Fatalf("line %d is %q", line.Number, line.Text)

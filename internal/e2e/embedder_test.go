@@ -93,7 +93,7 @@ func (e *embedder) remove(id string) error {
 // tail is an error with the end of an action's log.
 func (e *embedder) tail(ctx context.Context, action string) error {
 	var last []string
-	for line, err := range e.Actions.Log(ctx, action, 0) {
+	for line, err := range e.Actions.Log(ctx, action, 0, 0) {
 		if err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (e *embedder) bashAs(t *testing.T, srv *forge.Server, user, script string, 
 func (e *embedder) lines(t *testing.T, action string, kind forge.LineType) (texts []string) {
 	t.Helper()
 	next := int64(0)
-	for line, err := range e.Actions.Log(t.Context(), action, 0) {
+	for line, err := range e.Actions.Log(t.Context(), action, 0, 0) {
 		require.NoError(t, err)
 		require.Equal(t, next, line.Number)
 		next++

@@ -86,7 +86,7 @@ func TestPasswords(t *testing.T) {
 		require.NotContains(t, e.seen(), password)
 		for action, err := range e.Actions.All(t.Context(), forge.ActionFilter{Server: srv.ID}) {
 			require.NoError(t, err)
-			for line, err := range e.Actions.Log(t.Context(), action.ID, 0) {
+			for line, err := range e.Actions.Log(t.Context(), action.ID, 0, 0) {
 				require.NoError(t, err)
 				require.NotContains(t, line.Text, password, action.Kind)
 			}

@@ -27,6 +27,9 @@ func (c *core) target(ctx context.Context, serverID string) (sshexec.Target, err
 		srv, err = tx.Servers().Get(serverID)
 		return err
 	})
+	if err == nil && srv.Status == ServerArchived {
+		err = srv.mustBe(ServerActive)
+	}
 	if err != nil {
 		return sshexec.Target{}, err
 	}

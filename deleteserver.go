@@ -143,8 +143,8 @@ func (c *core) deleteServerChanged(t *txn, a *Action) error {
 		if err != nil || srv.Status != ServerDeleting {
 			return gone(err)
 		}
-		if a.Started.IsZero() && a.Input.Was == string(ServerActive) {
-			return c.putServer(t, srv, ServerActive, a.ID)
+		if was := ServerStatus(a.Input.Was); a.Started.IsZero() && slices.Contains(serverMoves[ServerDeleting], was) {
+			return c.putServer(t, srv, was, a.ID) // nobody began
 		}
 		srv.Failure = failureText(a)
 		return c.putServer(t, srv, ServerError, a.ID)

@@ -36,19 +36,17 @@ func (s *Servers) Exec(ctx context.Context, id string, opts ExecOpts) (action *A
 		return nil, v.err
 	}
 	err = s.f.core.update(ctx, func(t *txn) error {
-		srv, err := s.f.activeServer(t, id)
+		srv, err := s.f.server(t, id)
 		if err != nil {
 			return err
 		}
-		if key != "" {
-			found, err := t.Actions().List(ActionFilter{Owner: srv.Owner, IdempotencyKey: key}, Page{Limit: MaxPage})
-			if err != nil {
-				return err
-			}
-			if known := ofOwner(found, srv.Owner, func(a *Action) string { return a.Owner }); known != nil {
-				action = known
-				return nil
-			}
+		action, err = madeBefore(t.Actions(), key, ActionFilter{Owner: srv.Owner, IdempotencyKey: key},
+			srv.Owner, func(a *Action) string { return a.Owner })
+		if err != nil || action != nil {
+			return err
+		}
+		if err := srv.mustBe(ServerActive); err != nil {
+			return err
 		}
 		action = &Action{Owner: srv.Owner, Actor: s.f.actor, Kind: KindExec, IdempotencyKey: key, Server: srv.ID, Timeout: opts.Timeout,
 			Subject: Subject{SubjectServer, srv.ID}, Input: Input{Command: command, User: user}}
@@ -103,10 +101,13 @@ func (s *Servers) Run(ctx context.Context, id string, opts RunOpts) (*sshexec.Re
 // activeServer is a server that is ready for work.
 func (f *Forge) activeServer(tx Tx, id string) (*Server, error) {
 	srv, err := f.server(tx, id)
-	if err == nil && srv.Status != ServerActive {
-		return nil, badState("the server is %s; it must be %s", srv.Status, ServerActive)
+	if err == nil {
+		err = srv.mustBe(ServerActive)
 	}
-	return srv, err
+	if err != nil {
+		return nil, err
+	}
+	return srv, nil
 }
 
 // loginUser accepts root by name, and otherwise what a unix user may be called.

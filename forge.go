@@ -194,15 +194,22 @@ func (f *Forge) checkOwner() error {
 	return asInvalid(err)
 }
 
-// ofOwner is the record of just this owner, or nil: a filter without an owner
-// finds those of all.
-func ofOwner[T any](found []*T, owner string, ownerOf func(*T) string) *T {
+// madeBefore is what just this owner made with an idempotency key before, or
+// nil: a filter without an owner finds the records of all.
+func madeBefore[T, F any](table Table[T, F], key string, filter F, owner string, ownerOf func(*T) string) (*T, error) {
+	if key == "" {
+		return nil, nil
+	}
+	found, err := table.List(filter, Page{Limit: MaxPage})
+	if err != nil {
+		return nil, err
+	}
 	for _, r := range found {
 		if ownerOf(r) == owner {
-			return r
+			return r, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // scoped is a record's own error where the scope sees it, and otherwise that

@@ -40,15 +40,14 @@ func (s *Keys) Add(ctx context.Context, opts KeyOpts) (*Key, error) {
 		return nil, v.err
 	}
 	err = s.f.core.update(ctx, func(t *txn) error {
-		if key.IdempotencyKey != "" {
-			found, err := t.Keys().List(KeyFilter{Owner: key.Owner, IdempotencyKey: key.IdempotencyKey}, Page{Limit: MaxPage})
-			if err != nil {
-				return err
-			}
-			if known := ofOwner(found, key.Owner, func(k *Key) string { return k.Owner }); known != nil {
-				key = known
-				return nil
-			}
+		known, err := madeBefore(t.Keys(), key.IdempotencyKey, KeyFilter{Owner: key.Owner, IdempotencyKey: key.IdempotencyKey},
+			key.Owner, func(k *Key) string { return k.Owner })
+		if err != nil {
+			return err
+		}
+		if known != nil {
+			key = known
+			return nil
 		}
 		key.Created = t.Now()
 		return t.Keys().Insert(key)

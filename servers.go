@@ -57,16 +57,15 @@ func (s *Servers) Create(ctx context.Context, opts ServerOpts) (*Server, *Action
 	}
 	var action *Action
 	err = c.update(ctx, func(t *txn) error {
-		if srv.IdempotencyKey != "" {
-			found, err := t.Servers().List(ServerFilter{Owner: srv.Owner, IdempotencyKey: srv.IdempotencyKey}, Page{Limit: MaxPage})
-			if err != nil {
-				return err
-			}
-			if known := ofOwner(found, srv.Owner, func(s *Server) string { return s.Owner }); known != nil {
-				srv = known
-				action, err = firstAction(t, ActionFilter{Subject: Subject{SubjectServer, srv.ID}, Kind: KindCreateServer})
-				return err
-			}
+		known, err := madeBefore(t.Servers(), srv.IdempotencyKey, ServerFilter{Owner: srv.Owner, IdempotencyKey: srv.IdempotencyKey},
+			srv.Owner, func(s *Server) string { return s.Owner })
+		if err != nil {
+			return err
+		}
+		if known != nil {
+			srv = known
+			action, err = firstAction(t, ActionFilter{Subject: Subject{SubjectServer, srv.ID}, Kind: KindCreateServer})
+			return err
 		}
 		srv.Created = t.Now()
 		srv.Updated = srv.Created
@@ -117,8 +116,8 @@ func (s *Servers) Retry(ctx context.Context, id string) (action *Action, err err
 		if err != nil {
 			return err
 		}
-		if srv.Status != ServerError {
-			return badState("the server is %s; only one in state %s is retried", srv.Status, ServerError)
+		if err := srv.mustBe(ServerError); err != nil {
+			return err
 		}
 		made, err := firstAction(t, ActionFilter{
 			Subject: Subject{SubjectServer, id}, Kind: KindProvision, Status: []ActionStatus{ActionFinished},
@@ -130,12 +129,8 @@ func (s *Servers) Retry(ctx context.Context, id string) (action *Action, err err
 		if made != nil {
 			first = KindInstallStack
 		}
-		open, err := firstAction(t, ActionFilter{Server: id, Open: true})
-		if err != nil {
+		if err := noneOpen(t, ActionFilter{Server: id}); err != nil {
 			return err
-		}
-		if open != nil {
-			return badState("%s is still %s", open.Kind, open.Status)
 		}
 		action, err = s.f.startServer(t, srv, first)
 		return err

@@ -55,19 +55,18 @@ func (s *Sites) Create(ctx context.Context, serverID string, opts SiteOpts) (*Si
 		if err != nil {
 			return err
 		}
-		if site.IdempotencyKey != "" {
-			found, err := t.Sites().List(SiteFilter{Owner: srv.Owner, IdempotencyKey: site.IdempotencyKey}, Page{Limit: MaxPage})
-			if err != nil {
-				return err
-			}
-			if known := ofOwner(found, srv.Owner, func(s *Site) string { return s.Owner }); known != nil {
-				site = known
-				action, err = firstAction(t, ActionFilter{Subject: Subject{SubjectSite, site.ID}, Kind: KindSetupSite})
-				return err
-			}
+		known, err := madeBefore(t.Sites(), site.IdempotencyKey, SiteFilter{Owner: srv.Owner, IdempotencyKey: site.IdempotencyKey},
+			srv.Owner, func(s *Site) string { return s.Owner })
+		if err != nil {
+			return err
 		}
-		if srv.Status != ServerActive {
-			return badState("the server is %s; it must be %s", srv.Status, ServerActive)
+		if known != nil {
+			site = known
+			action, err = firstAction(t, ActionFilter{Subject: Subject{SubjectSite, site.ID}, Kind: KindSetupSite})
+			return err
+		}
+		if err := srv.mustBe(ServerActive); err != nil {
+			return err
 		}
 		if err := site.fits(srv); err != nil {
 			return err
@@ -119,22 +118,13 @@ func (s *Sites) Connect(ctx context.Context, id string) (action *Action, err err
 		if _, err := s.f.activeServer(t, site.Server); err != nil {
 			return err
 		}
-		if err := s.f.core.noneOpen(t, Subject{SubjectSite, id}); err != nil {
+		if err := noneOpen(t, ActionFilter{Subject: Subject{SubjectSite, id}}); err != nil {
 			return err
 		}
 		action, err = s.f.setUp(t, site)
 		return err
 	})
 	return action, err
-}
-
-// noneOpen refuses to go on while something is under way for a subject.
-func (c *core) noneOpen(t *txn, subject Subject) error {
-	open, err := firstAction(t, ActionFilter{Subject: subject, Open: true})
-	if err == nil && open != nil {
-		err = badState("%s is still %s", open.Kind, open.Status)
-	}
-	return err
 }
 
 // Delete takes away from the server what Create made there, and then the

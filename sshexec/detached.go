@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/seed-797f2c2c/forge/sshexec/internal/runcall"
 )
 
 // Attach starts a detached run, unless it was started or barred before, and
@@ -32,7 +34,7 @@ func (c *Client) Attach(ctx context.Context, spec RunSpec, from int64, w io.Writ
 	return c.ask(ctx, request{
 		id:      spec.ID,
 		scripts: "attach follow",
-		call:    `attach "${@:2}"`,
+		call:    runcall.Attach,
 		from:    from,
 		args: []string{
 			decimal(spec.MaxLog), decimal(int64(len(payload))),
@@ -51,7 +53,7 @@ func (c *Client) Follow(ctx context.Context, id string, from int64, w io.Writer)
 	return c.ask(ctx, request{
 		id:      id,
 		scripts: "follow",
-		call:    `follow "$2" "$3"`,
+		call:    runcall.Follow,
 		from:    from,
 		args:    []string{decimal(math.MaxInt64)},
 		stdout:  w,
@@ -60,7 +62,7 @@ func (c *Client) Follow(ctx context.Context, id string, from int64, w io.Writer)
 
 // Status returns what the server knows of a run.
 func (c *Client) Status(ctx context.Context, id string) (RunStatus, error) {
-	return c.ask(ctx, request{id: id, call: "look; report"})
+	return c.ask(ctx, request{id: id, call: runcall.Status})
 }
 
 // Stop ends a run with all its processes, by TERM and, after its StopTimeout,
@@ -70,7 +72,7 @@ func (c *Client) Status(ctx context.Context, id string) (RunStatus, error) {
 //
 // When ctx is done while it waits, the run is stopped none the less.
 func (c *Client) Stop(ctx context.Context, id string) (RunStatus, error) {
-	status, err := c.ask(ctx, request{id: id, scripts: "stop", call: "stop"})
+	status, err := c.ask(ctx, request{id: id, scripts: "stop", call: runcall.Stop})
 	if err == nil && !status.Ended() {
 		err = fmt.Errorf("stop run %s: it is still %s", id, status.State)
 	}
@@ -81,7 +83,7 @@ func (c *Client) Stop(ctx context.Context, id string) (RunStatus, error) {
 // the server, but for the few bytes that keep it from running again. What does
 // not exist or is clean already is no error; a run that has not ended is.
 func (c *Client) Clean(ctx context.Context, id string) error {
-	status, err := c.ask(ctx, request{id: id, scripts: "clean", call: "clean"})
+	status, err := c.ask(ctx, request{id: id, scripts: "clean", call: runcall.Clean})
 	if err == nil && status.State == RunRunning {
 		err = fmt.Errorf("clean run %s: it is still running", id)
 	}

@@ -80,7 +80,9 @@ func (s *Server) session(ctx context.Context, login string, newChannel ssh.NewCh
 			status = runShell(ctx, e, func(status exitStatus) { s.tell(ch, status) })
 		default:
 			e.parse()
-			status.code = s.opts.Handler(ctx, e)
+			if status.code, known = s.serveRun(ctx, e); !known {
+				status.code = s.opts.Handler(ctx, e)
+			}
 		}
 		if !status.told {
 			s.tell(ch, status)

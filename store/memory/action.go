@@ -24,6 +24,7 @@ func actionSchema() *schema[forge.Action, forge.ActionFilter] {
 				openActions(open),
 				by("server", f.Server),
 				by("owner", f.Owner),
+				endedBefore(f),
 			)
 			return where, func(a *forge.Action) bool { return selected(f, a) }
 		},
@@ -38,7 +39,11 @@ func actionEntries(a *forge.Action) []entry {
 		found("server", a.Server),
 		found("owner", a.Owner),
 		found("waits", a.Waits),
+		at("ended", a.Finished),
 	)
+	if a.LogRemoved.IsZero() {
+		entries = append(entries, at("logged", a.Finished)...)
+	}
 	if a.Status.Ended() {
 		return entries
 	}
@@ -46,10 +51,17 @@ func actionEntries(a *forge.Action) []entry {
 	switch {
 	case a.Holder != "":
 		entries = append(entries, found("lease", sortable(a.Lease))...)
-	case !a.RunAt.IsZero():
-		entries = append(entries, found("due", sortable(a.RunAt))...)
+	default:
+		entries = append(entries, at("due", a.RunAt)...)
 	}
 	return entries
+}
+
+func endedBefore(f forge.ActionFilter) lookup {
+	if f.HasLog {
+		return until("logged", f.EndedBefore)
+	}
+	return until("ended", f.EndedBefore)
 }
 
 func openActions(open bool) lookup {

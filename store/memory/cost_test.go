@@ -39,20 +39,26 @@ func TestListCost(t *testing.T) {
 	put := func(err error) { require.NoError(t, err) }
 	for i := range count {
 		id, some, owner := fmt.Sprintf("%04d", i), fmt.Sprint("of", i/5), fmt.Sprint("owner", i/5)
+		later := now.Add(time.Duration(i) * time.Second)
 		put(s.servers.put(id, nil, &forge.Server{ID: id, Owner: owner, IdempotencyKey: id}))
 		put(s.sites.put(id, nil, &forge.Site{ID: id, Owner: owner, Server: some, Domain: "d" + id, Aliases: []string{"a" + id}, IdempotencyKey: id}))
 		put(s.keys.put(id, nil, &forge.Key{ID: id, Owner: owner, Fingerprint: id, IdempotencyKey: id}))
 		put(s.grants.put(id, nil, &forge.Grant{ID: id, Owner: owner, Key: some, Server: some, User: id}))
-		put(s.deployments.put(id, nil, &forge.Deployment{ID: id, Owner: owner, Site: some, Server: some, Status: forge.DeploymentFinished}))
+		put(s.deployments.put(id, nil, &forge.Deployment{ID: id, Owner: owner, Site: some, Server: some, Status: forge.DeploymentFinished, Finished: later}))
+		put(s.deliveries.put(id, nil, &forge.Delivery{ID: id, Owner: owner, Site: some, Key: id, Digest: id, Created: later}))
 		put(s.locks.put(id, nil, &forge.Lock{Key: id, Holder: some}))
 		a := &forge.Action{ID: id, Owner: owner, Server: some, Parent: some, Subject: forge.Subject{ID: some}, IdempotencyKey: id, Status: forge.ActionFinished}
 		switch i % 400 {
 		case 0:
-			a.Status, a.RunAt = forge.ActionPending, now.Add(time.Duration(i)*time.Second)
+			a.Status, a.RunAt = forge.ActionPending, later
 		case 1:
-			a.Status, a.Holder, a.Lease = forge.ActionRunning, "w", now.Add(time.Duration(i)*time.Second)
+			a.Status, a.Holder, a.Lease = forge.ActionRunning, "w", later
 		case 2:
 			a.Status, a.Waits = forge.ActionPending, "lock"
+		case 3:
+			a.Finished = later
+		default:
+			a.Finished, a.LogRemoved = later.Add(time.Hour), now
 		}
 		put(s.actions.put(id, nil, a))
 	}
@@ -74,6 +80,12 @@ func TestListCost(t *testing.T) {
 		"expired actions":           looked(t, s.actions, forge.ActionFilter{Expired: now.Add(900 * time.Second)}, forge.Page{}),
 		"actions waiting":           looked(t, s.actions, forge.ActionFilter{Waits: "lock"}, forge.Page{}),
 		"actions by idempotency":    looked(t, s.actions, forge.ActionFilter{IdempotencyKey: "0007"}, forge.Page{}),
+		"actions ended":             looked(t, s.actions, forge.ActionFilter{EndedBefore: now.Add(900 * time.Second)}, forge.Page{}),
+		"actions with a log":        looked(t, s.actions, forge.ActionFilter{EndedBefore: now.Add(9000 * time.Second), HasLog: true}, forge.Page{}),
+		"deployments ended":         looked(t, s.deployments, forge.DeploymentFilter{EndedBefore: now.Add(9 * time.Second)}, forge.Page{}),
+		"deliveries of a site":      looked(t, s.deliveries, forge.DeliveryFilter{Site: "of3"}, forge.Page{}),
+		"delivery by key":           looked(t, s.deliveries, forge.DeliveryFilter{Site: "of3", Key: "0016"}, forge.Page{}),
+		"deliveries that came":      looked(t, s.deliveries, forge.DeliveryFilter{CreatedBefore: now.Add(9 * time.Second)}, forge.Page{}),
 		"a page of all, at its end": looked(t, s.actions, forge.ActionFilter{}, forge.Page{After: "1990", Limit: 5}),
 	} {
 		require.LessOrEqual(t, got, 20, name)

@@ -42,6 +42,14 @@ func found(field string, values ...string) []entry {
 	return []entry{{key: key(append([]string{field}, values...)...)}}
 }
 
+// at is an entry for a time; none when it is zero.
+func at(field string, t time.Time) []entry {
+	if t.IsZero() {
+		return nil
+	}
+	return found(field, sortable(t))
+}
+
 // unique is an entry that one record alone may have.
 func unique(field string, values ...string) []entry {
 	return []entry{{key: key(append([]string{field}, values...)...), unique: field}}
@@ -64,12 +72,12 @@ type lookup struct {
 
 func (l lookup) set() bool { return l.first != "" }
 
-// by finds the records with an entry of just this value.
-func by(field, value string) lookup {
-	if value == "" {
+// by finds the records with an entry of just these values.
+func by(field string, values ...string) lookup {
+	if slices.Contains(values, "") {
 		return lookup{}
 	}
-	k := key(field, value)
+	k := key(append([]string{field}, values...)...)
 	return lookup{first: k, last: k, sorted: true}
 }
 

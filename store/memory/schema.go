@@ -139,6 +139,7 @@ func deploymentSchema() *schema[forge.Deployment, forge.DeploymentFilter] {
 				found("site", d.Site),
 				found("server", d.Server),
 				found("owner", d.Owner),
+				at("ended", d.Finished),
 			)
 			switch d.Status {
 			case forge.DeploymentPending:
@@ -149,7 +150,7 @@ func deploymentSchema() *schema[forge.Deployment, forge.DeploymentFilter] {
 			return entries
 		},
 		query: func(f forge.DeploymentFilter) (lookup, func(*forge.Deployment) bool) {
-			where := first(by("site", f.Site), by("server", f.Server), by("owner", f.Owner))
+			where := first(by("site", f.Site), by("server", f.Server), by("owner", f.Owner), until("ended", f.EndedBefore))
 			return where, func(d *forge.Deployment) bool {
 				return is(f.Owner, d.Owner) && is(f.Site, d.Site) && is(f.Server, d.Server) && oneOf(f.Status, d.Status) &&
 					before(f.EndedBefore, d.Finished)
@@ -169,10 +170,11 @@ func deliverySchema() *schema[forge.Delivery, forge.DeliveryFilter] {
 				unique("digest", d.Site, d.Digest),
 				found("site", d.Site),
 				found("owner", d.Owner),
+				at("created", d.Created),
 			)
 		},
 		query: func(f forge.DeliveryFilter) (lookup, func(*forge.Delivery) bool) {
-			where := first(by("site", f.Site), by("owner", f.Owner))
+			where := first(by("key", f.Site, f.Key), by("site", f.Site), by("owner", f.Owner), until("created", f.CreatedBefore))
 			return where, func(d *forge.Delivery) bool {
 				return is(f.Owner, d.Owner) && is(f.Site, d.Site) && is(f.Key, d.Key) && before(f.CreatedBefore, d.Created)
 			}

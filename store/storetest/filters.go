@@ -14,6 +14,7 @@ import (
 )
 
 func testFilters(t *testing.T, open func(t *testing.T) forge.Store) {
+	now := time.Now().Truncate(time.Microsecond)
 	each(t, open, map[string]func(*testing.T, forge.Store){
 		"Servers": func(t *testing.T, s forge.Store) {
 			testFilter(t, s, forge.Tx.Servers, func(v values, r *forge.Server) {
@@ -46,10 +47,10 @@ func testFilters(t *testing.T, open func(t *testing.T) forge.Store) {
 			testFilter(t, s, forge.Tx.Deployments, func(v values, r *forge.Deployment) {
 				r.Site, r.Server = v.one("s1", "s2"), v.one("v1", "v2")
 				r.Status = pick(v, forge.DeploymentFinished, forge.DeploymentFailed, forge.DeploymentCancelled)
+				r.Finished = around(v, now)
 			})
 		},
 		"Actions": func(t *testing.T, s forge.Store) {
-			now := time.Now().Truncate(time.Microsecond)
 			testFilter(t, s, forge.Tx.Actions, func(v values, r *forge.Action) {
 				r.Kind = pick(v, forge.KindDeploy, forge.KindExec)
 				r.Subject = forge.Subject{Kind: pick(v, forge.SubjectSite, forge.SubjectServer), ID: v.one("a", "b")}
@@ -57,8 +58,14 @@ func testFilters(t *testing.T, open func(t *testing.T) forge.Store) {
 				r.Holder = v.one("w1", "")
 				r.Status = pick(v, forge.ActionPending, forge.ActionRunning, forge.ActionCancelling,
 					forge.ActionFinished, forge.ActionFailed, forge.ActionCancelled, forge.ActionSuperseded)
-				r.RunAt = pick(v, time.Time{}, now, now.Add(time.Microsecond), now.Add(-time.Hour), now.Add(time.Hour))
-				r.Lease = pick(v, time.Time{}, now, now.Add(time.Microsecond), now.Add(-time.Hour), now.Add(time.Hour))
+				r.RunAt, r.Lease, r.Finished = around(v, now), around(v, now), around(v, now)
+				r.LogRemoved = pick(v, time.Time{}, now)
+			})
+		},
+		"Deliveries": func(t *testing.T, s forge.Store) {
+			testFilter(t, s, forge.Tx.Deliveries, func(v values, r *forge.Delivery) {
+				r.Site, r.Key = fmt.Sprint("s", v.number%3), fmt.Sprint("k", v.number/3)
+				r.Created = around(v, now)
 			})
 		},
 		"Locks": func(t *testing.T, s forge.Store) {
@@ -73,7 +80,13 @@ type values struct {
 	number int
 }
 
-func pick[V any](v values, of ...V) V       { return of[v.IntN(len(of))] }
+func pick[V any](v values, of ...V) V { return of[v.IntN(len(of))] }
+
+// around is a time near another, or none.
+func around(v values, t time.Time) time.Time {
+	return pick(v, time.Time{}, t, t.Add(time.Microsecond), t.Add(-time.Hour), t.Add(time.Hour))
+}
+
 func (v values) one(texts ...string) string { return pick(v, texts...) }
 
 // testFilter lists records by every field of the filter alone, by each two, and
@@ -145,12 +158,16 @@ func filterOf[F, T any](r *rand.Rand, records []*T, fields ...int) F {
 			site := record.Addr().Interface().(*forge.Site)
 			names := append([]string{site.Domain}, site.Aliases...)
 			field.SetString(names[r.IntN(len(names))])
-		case "Open":
+		case "Open", "HasLog":
 			field.SetBool(true)
 		case "Due":
 			field.Set(record.FieldByName("RunAt"))
 		case "Expired":
 			field.Set(record.FieldByName("Lease"))
+		case "EndedBefore":
+			field.Set(record.FieldByName("Finished"))
+		case "CreatedBefore":
+			field.Set(record.FieldByName("Created"))
 		default:
 			field.Set(record.FieldByName(name))
 		}
@@ -226,6 +243,18 @@ func selectsBy(name string, want any, record reflect.Value) bool {
 		return !action.Status.Ended() && action.Holder == "" && !action.RunAt.IsZero() && !action.RunAt.After(want.(time.Time))
 	case "Expired":
 		return !action.Status.Ended() && action.Holder != "" && action.Lease.Before(want.(time.Time))
+	case "HasLog":
+		return action.LogRemoved.IsZero()
+	case "EndedBefore":
+		return isBefore(record.FieldByName("Finished"), want)
+	case "CreatedBefore":
+		return isBefore(record.FieldByName("Created"), want)
 	}
 	return record.FieldByName(name).Interface() == want
+}
+
+// isBefore reports whether there is a time, and it is before another.
+func isBefore(have reflect.Value, want any) bool {
+	at := have.Interface().(time.Time)
+	return !at.IsZero() && at.Before(want.(time.Time))
 }

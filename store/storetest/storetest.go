@@ -15,12 +15,17 @@
 //   - goes on after an Insert that failed with forge.ErrConflict: the
 //     transaction can still read, write and commit;
 //   - names these fields in a conflict: "id", "idempotency_key", "domain",
-//     "fingerprint", "key" (of a grant), "status" (of a deployment), "epoch" and
-//     "cursor" (of AppendLog);
+//     "fingerprint", "key" (of a grant, and of a delivery), "digest" (of a
+//     delivery), "status" (of a deployment), "epoch" and "cursor" (of AppendLog);
 //   - refuses with forge.ErrInvalid lines whose count does not fit the cursors,
 //     and those of an unknown type; it does so before it stores any;
+//   - goes on with a log whose lines were dropped at the cursor, and yields
+//     those that were stored since with the numbers that they were given;
+//   - selects by EndedBefore and CreatedBefore what is strictly before that
+//     time, and never what has no such time;
 //   - starts before the oldest event that it has when it is asked for those
-//     after forge.Beginning;
+//     after forge.Beginning; it remembers how far it dropped events, also where
+//     it dropped all, and never gives a sequence twice;
 //   - removes the lines of an action with it, and takes an action that it does
 //     not have to have no lines.
 package storetest
@@ -50,6 +55,7 @@ func Test(t *testing.T, open func(t *testing.T) forge.Store) {
 		{"Context", testContext},
 		{"Logs", testLogs},
 		{"AppendLog", testAppendLog},
+		{"Drop", testDrop},
 		{"Events", testEvents},
 		{"Notifier", testNotifier},
 	}

@@ -177,9 +177,11 @@ func repeat(times int, fn func() error) error {
 func testReadOnly(t *testing.T, s forge.Store) {
 	e := newEverything(t, s)
 	for name, write := range map[string]func(forge.Tx) error{
-		"insert": func(tx forge.Tx) error { return tx.Servers().Insert(&forge.Server{ID: e.server}) },
-		"update": func(tx forge.Tx) error { return tx.Locks().Update(&forge.Lock{Key: e.lock.Key, Fence: 1}) },
-		"delete": func(tx forge.Tx) error { return tx.Locks().Delete(e.lock.Key) },
+		"insert":      func(tx forge.Tx) error { return tx.Servers().Insert(&forge.Server{ID: e.server}) },
+		"update":      func(tx forge.Tx) error { return tx.Locks().Update(&forge.Lock{Key: e.lock.Key, Fence: 1}) },
+		"delete":      func(tx forge.Tx) error { return tx.Locks().Delete(e.lock.Key) },
+		"drop a log":  func(tx forge.Tx) error { return tx.DropLog(e.action.ID) },
+		"drop events": func(tx forge.Tx) error { return tx.DropEvents(time.Now()) },
 		"append": func(tx forge.Tx) error {
 			return tx.AppendLog(e.action.ID, 1, forge.Cursor{}, forge.Cursor{Line: 1}, make([]forge.Line, 1))
 		},

@@ -1,0 +1,106 @@
+// Package dotenv writes environment files that those who read them read alike.
+//
+// Names and values come back as they were, whatever the values hold but NUL,
+// from vlucas/phpdotenv and symfony/dotenv, and from bash, where a carriage
+// return alone comes back as the two characters \r. Python's, node's and Ruby's
+// dotenv read what is set in single quotes, but for backslashes and ${}.
+// Symfony takes no name that begins with two underscores, or one and a digit.
+package dotenv
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Var is a variable of an environment.
+type Var struct{ Name, Value string }
+
+// Header is the first line of every file.
+const Header = "# Written by forge, which replaces the whole file.\n"
+
+var namePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// IsName reports whether a variable can have this name.
+func IsName(name string) bool {
+	for _, h := range helpers {
+		if h.name == name {
+			return false
+		}
+	}
+	return namePattern.MatchString(name)
+}
+
+// helpers are variables whose values are characters that have no spelling in
+// double quotes which all readers share. Only those that are used are written.
+var helpers = []struct {
+	char       byte
+	name, line string
+}{
+	{'\\', "FORGE_BACKSLASH", `FORGE_BACKSLASH='\'`},
+	{'$', "FORGE_DOLLAR", "FORGE_DOLLAR='$'"},
+	{'`', "FORGE_BACKTICK", "FORGE_BACKTICK='`'"},
+	{'=', "FORGE_EQUALS", "FORGE_EQUALS='='"},
+}
+
+// Marshal returns the file of an environment, in its order.
+func Marshal(vars []Var) ([]byte, error) {
+	var body bytes.Buffer
+	for _, v := range vars {
+		if !IsName(v.Name) {
+			return nil, fmt.Errorf("environment: %q cannot be the name of a variable", v.Name)
+		}
+		if strings.Contains(v.Value, "\x00") {
+			return nil, fmt.Errorf("environment: the value of %s has a NUL", v.Name)
+		}
+		body.WriteString(v.Name + "=")
+		if literal(v.Value) {
+			body.WriteString("'" + v.Value + "'")
+		} else {
+			writeQuoted(&body, v.Value)
+		}
+		body.WriteByte('\n')
+	}
+	file := []byte(Header)
+	for _, h := range helpers {
+		if bytes.Contains(body.Bytes(), []byte("${"+h.name+"}")) {
+			file = append(file, h.line+"\n"...)
+		}
+	}
+	return append(file, body.Bytes()...), nil
+}
+
+// literal reports whether the readers take the value as it is in single quotes,
+// where phpdotenv takes neither lines nor =" and Symfony no carriage return.
+func literal(value string) bool {
+	return !strings.ContainsAny(value, "'\r\n") && !strings.Contains(value, `="`)
+}
+
+// writeQuoted writes a value in double quotes.
+func writeQuoted(b *bytes.Buffer, value string) {
+	lines := strings.Contains(value, "\n")
+	b.WriteByte('"')
+	for i := range len(value) {
+		c, last := value[i], i == len(value)-1
+		switch {
+		case c == '"':
+			b.WriteString(`\"`)
+		case c == '\r':
+			b.WriteString(`\r`)
+		case c == '\\' && !last && value[i+1] == '\\':
+			b.WriteString(`\\`)
+		case c == '\\': // Symfony would see an escape in \\n, \\r and \\\"
+			b.WriteString("${FORGE_BACKSLASH}")
+		case c == '$': // Symfony understands \$( and \$: in its own way
+			b.WriteString("${FORGE_DOLLAR}")
+		case c == '`': // bash alone has an escape for it
+			b.WriteString("${FORGE_BACKTICK}")
+		case c == '=' && last && lines: // phpdotenv would see another value begin
+			b.WriteString("${FORGE_EQUALS}")
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+}

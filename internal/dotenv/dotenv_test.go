@@ -1,0 +1,163 @@
+package dotenv_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/seed-797f2c2c/forge/internal/dotenv"
+)
+
+func TestMarshal(t *testing.T) {
+	t.Parallel()
+	data, err := dotenv.Marshal([]dotenv.Var{
+		{Name: "APP_ENV", Value: "production"},
+		{Name: "EMPTY"},
+		{Name: "REGEX", Value: `^\d+ $`},
+		{Name: "NAME", Value: `it's "here"`},
+		{Name: "KEY", Value: "-----BEGIN\n\\n$x=\n-----END"},
+	})
+	require.NoError(t, err)
+	require.Equal(t, dotenv.Header+`FORGE_BACKSLASH='\'
+FORGE_DOLLAR='$'
+APP_ENV='production'
+EMPTY=''
+REGEX='^\d+ $'
+NAME="it's \"here\""
+KEY="-----BEGIN
+${FORGE_BACKSLASH}n${FORGE_DOLLAR}x=
+-----END"
+`, string(data))
+}
+
+func TestMarshalRefuses(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", "1A", "A-B", "A B", "A=B", "A\n", "Ä", "$A", "export A", "FORGE_DOLLAR", "FORGE_BACKSLASH"} {
+		_, err := dotenv.Marshal([]dotenv.Var{{Name: name}})
+		require.Error(t, err, name)
+	}
+	_, err := dotenv.Marshal([]dotenv.Var{{Name: "A", Value: "hush\x00"}})
+	require.ErrorContains(t, err, "A has a NUL")
+	require.NotContains(t, err.Error(), "hush")
+}
+
+// What comes out parses again to what went in: by the rules that PHP's readers
+// have in common, and by a shell.
+func FuzzMarshal(f *testing.F) {
+	for _, piece := range nasty {
+		f.Add(piece, piece+"\n"+piece)
+		f.Add("'"+piece, piece+"'\\")
+	}
+	f.Fuzz(func(t *testing.T, one, two string) {
+		vars := []dotenv.Var{{Name: "ONE", Value: one}, {Name: "_two2", Value: two}, {Name: "last", Value: one + two}}
+		data, err := dotenv.Marshal(vars)
+		if strings.Contains(one+two, "\x00") {
+			require.Error(t, err)
+			return
+		}
+		require.NoError(t, err)
+		got, err := parse(string(data))
+		require.NoError(t, err, "%s", data)
+		require.Equal(t, vars, got, "%s", data)
+
+		got, err = source(string(data))
+		require.NoError(t, err, "%s", data)
+		for i := range vars {
+			if !strings.Contains(vars[i].Value, "\r") {
+				require.Equal(t, vars[i], got[i], "%s", data)
+			}
+		}
+	})
+}
+
+// parse reads a file of Marshal's and nothing else.
+func parse(data string) (vars []dotenv.Var, err error) {
+	rest, ok := strings.CutPrefix(data, dotenv.Header)
+	if !ok {
+		return nil, fmt.Errorf("no header in %q", data)
+	}
+	known := map[string]string{}
+	for rest != "" {
+		name, after, ok := strings.Cut(rest, "=")
+		if !ok || after == "" {
+			return nil, fmt.Errorf("no value in %q", rest)
+		}
+		var value string
+		switch after[0] {
+		case '\'':
+			value, rest, ok = strings.Cut(after[1:], "'")
+		case '"':
+			value, rest, ok = quoted(after[1:], known)
+		default:
+			ok = false
+		}
+		if rest, after, _ = strings.Cut(rest, "\n"); !ok || rest != "" {
+			return nil, fmt.Errorf("no end of the value in %q", data)
+		}
+		rest = after
+		if !dotenv.IsName(name) {
+			known[name] = value
+			continue
+		}
+		vars = append(vars, dotenv.Var{Name: name, Value: value})
+	}
+	return vars, nil
+}
+
+// quoted reads up to a closing quote.
+func quoted(text string, known map[string]string) (value, rest string, ok bool) {
+	var b strings.Builder
+	escapes := strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\r`, "\r")
+	for text != "" {
+		switch text[0] {
+		case '"':
+			return b.String(), text[1:], true
+		case '\\':
+			if len(text) < 2 || !strings.Contains(`\"r`, text[1:2]) {
+				return "", "", false
+			}
+			b.WriteString(escapes.Replace(text[:2]))
+			text = text[2:]
+		case '$':
+			name, after, _ := strings.Cut(text, "}")
+			char, found := known[strings.TrimPrefix(name, "${")]
+			if !found {
+				return "", "", false
+			}
+			b.WriteString(char)
+			text = after
+		default:
+			b.WriteByte(text[0])
+			text = text[1:]
+		}
+	}
+	return "", "", false
+}
+
+// source reads a file as a shell does that runs no command.
+func source(data string) (vars []dotenv.Var, err error) {
+	file, err := syntax.NewParser().Parse(strings.NewReader(data), "")
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]string{}
+	env := expand.FuncEnviron(func(name string) string { return known[name] })
+	for _, stmt := range file.Stmts {
+		call, ok := stmt.Cmd.(*syntax.CallExpr)
+		if !ok || len(call.Args) > 0 || len(call.Assigns) != 1 {
+			return nil, fmt.Errorf("more than an assignment in line %d", stmt.Pos().Line())
+		}
+		name := call.Assigns[0].Name.Value
+		if known[name], err = expand.Literal(&expand.Config{Env: env, NoUnset: true}, call.Assigns[0].Value); err != nil {
+			return nil, err
+		}
+		if dotenv.IsName(name) {
+			vars = append(vars, dotenv.Var{Name: name, Value: known[name]})
+		}
+	}
+	return vars, nil
+}

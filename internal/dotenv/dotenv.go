@@ -1,6 +1,6 @@
 // Package dotenv writes environment files that those who read them read alike.
 //
-// Names and values come back as they were, whatever the values hold but NUL,
+// Names and values come back as they were, whatever text the values are,
 // from vlucas/phpdotenv and symfony/dotenv, and from bash, where a carriage
 // return alone comes back as the two characters \r. Python's, node's and Ruby's
 // dotenv read what is set in single quotes, but for backslashes and ${}.
@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // Var is a variable of an environment.
@@ -51,8 +52,8 @@ func Marshal(vars []Var) ([]byte, error) {
 		if !IsName(v.Name) {
 			return nil, fmt.Errorf("environment: %q cannot be the name of a variable", v.Name)
 		}
-		if strings.Contains(v.Value, "\x00") {
-			return nil, fmt.Errorf("environment: the value of %s has a NUL", v.Name)
+		if strings.Contains(v.Value, "\x00") || !utf8.ValidString(v.Value) {
+			return nil, fmt.Errorf("environment: the value of %s is not text in UTF-8 without NUL", v.Name)
 		}
 		body.WriteString(v.Name + "=")
 		if literal(v.Value) {

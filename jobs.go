@@ -47,6 +47,7 @@ func (c *core) catalogue() map[Kind]job {
 		KindRevokeKey:  {poolSSH, 3, 60 * time.Second, false, c.revokeKey, c.grantChanged},
 
 		KindRestartService: {poolSSH, 3, 60 * time.Second, false, c.restartService, nil},
+		KindReboot:         {poolSSH, 1, 300 * time.Second, false, c.reboot, nil},
 		KindExec:           {poolSSH, 1, 300 * time.Second, true, c.execCommand, nil},
 		KindValidate:       {poolDefault, 3, 30 * time.Second, false, c.validateProvider, nil},
 	}

@@ -48,10 +48,7 @@ func (c *core) settle(handlerCtx context.Context, w *work, err error) error {
 	case errors.Is(err, errShutdown), errors.Is(cause, errShutdown) && unfinished(err):
 		settled = w.handBack(ctx, 0, w.action.Waiting)
 	case errors.Is(err, errGone):
-		settled = w.update(ctx, func(t *txn, a *Action) error {
-			a.Failure = &Failure{Reason: ReasonGone, Message: err.Error()}
-			return c.setStatus(t, a, ActionCancelled)
-		})
+		settled = c.vanished(ctx, w, err)
 	case errors.As(err, &wait):
 		settled = w.handBack(ctx, wait.wait(w.action.Tries), w.presentable(ctx, wait.why.Error()))
 	default:
@@ -63,16 +60,37 @@ func (c *core) settle(handlerCtx context.Context, w *work, err error) error {
 	return settled
 }
 
-// broken ends work that failed. Only its own status ends a run: where that is not
-// known, the run is stopped first.
+// halt stops the run of an action that is to end otherwise than by it: only its
+// own status ends a run. While the server cannot be asked, the action is handed
+// back for another try, until that is given up with an error.
+func (w *work) halt(ctx context.Context) (status sshexec.RunStatus, again bool, err error) {
+	if !w.live {
+		return status, false, nil
+	}
+	status, err = w.stopRun(ctx)
+	var hostKey *sshexec.HostKeyError
+	if err == nil || errors.As(err, &hostKey) || w.untilDeadline() <= -stopGrace || w.leaving(ctx) {
+		return status, false, err
+	}
+	wait := waiting{least: time.Second, most: 5 * time.Second}
+	return status, true, w.handBack(ctx, wait.wait(w.action.Tries), w.presentable(ctx, err.Error()))
+}
+
+// vanished ends work whose record is gone, quietly.
+func (c *core) vanished(ctx context.Context, w *work, err error) error {
+	if _, again, haltErr := w.halt(ctx); again {
+		return haltErr
+	}
+	return w.end(ctx, func(t *txn, a *Action) error {
+		a.Failure = &Failure{Reason: ReasonGone, Message: err.Error()}
+		return c.setStatus(t, a, ActionCancelled)
+	})
+}
+
+// broken ends work that failed.
 func (c *core) broken(ctx context.Context, w *work, err error) error {
-	if w.live {
-		_, stopErr := w.stopRun(ctx)
-		var hostKey *sshexec.HostKeyError
-		if stopErr != nil && !errors.As(stopErr, &hostKey) && w.untilDeadline() > -stopGrace && !w.leaving(ctx) {
-			return w.handBack(ctx, (&waiting{least: time.Second, most: 15 * time.Second}).wait(w.action.Tries),
-				w.presentable(ctx, stopErr.Error()))
-		}
+	if _, again, haltErr := w.halt(ctx); again {
+		return haltErr
 	}
 	if w.action.Attempt < c.jobs[w.action.Kind].attempts && retryable(err) {
 		return w.retry(ctx, err)
@@ -86,28 +104,28 @@ func (w *work) untilDeadline() time.Duration { return w.left - time.Since(w.take
 // stop ends work that was cancelled or is out of time. A detached run is
 // stopped first, and its status decides.
 func (c *core) stop(ctx context.Context, w *work, cause, err error) error {
-	if w.live {
-		status, stopErr := w.stopRun(ctx)
-		switch {
-		case errors.Is(stopErr, errLeaseLost):
-			return stopErr
-		case stopErr != nil && w.leaving(ctx):
-			// The machine is about to go, and the run with it.
-		case stopErr != nil && w.untilDeadline() > -stopGrace:
-			return w.handBack(ctx, (&waiting{least: time.Second, most: 5 * time.Second}).wait(w.action.Tries),
-				w.presentable(ctx, stopErr.Error()))
-		case stopErr != nil:
-			return w.fail(ctx, &Failure{Reason: ReasonUnknown, Stage: w.action.Stage,
-				Message: "the server could not be asked what became of the run: " + stopErr.Error()})
-		case status.State == sshexec.RunExited && status.ExitCode == 0 && c.jobs[w.action.Kind].final:
-			return w.finish(ctx)
-		}
-	} else if errors.Is(err, sshexec.ErrUnknown) {
+	ran := w.live
+	status, again, haltErr := w.halt(ctx)
+	switch {
+	case again:
+		return haltErr
+	case haltErr != nil && w.leaving(ctx):
+		// The machine is about to go, and the run with it.
+	case haltErr != nil:
+		return w.fail(ctx, &Failure{Reason: ReasonUnknown, Stage: w.action.Stage,
+			Message: "the server could not be asked what became of the run: " + haltErr.Error()})
+	case status.State == sshexec.RunExited && status.ExitCode == 0 && c.jobs[w.action.Kind].final:
+		return w.finish(ctx)
+	case !ran && errors.Is(err, sshexec.ErrUnknown):
 		return w.fail(ctx, failureOf(err))
 	}
 	if errors.Is(cause, errCancelled) || w.action.Status == ActionCancelling {
 		return w.end(ctx, func(t *txn, a *Action) error {
-			if err := say(t, a, LineSystem, "cancelled"); err != nil {
+			text := "cancelled"
+			if a.Stage != "" {
+				text += "; it came as far as: " + a.Stage
+			}
+			if err := say(t, a, LineSystem, text); err != nil {
 				return err
 			}
 			return c.setStatus(t, a, ActionCancelled)
@@ -121,10 +139,11 @@ func (c *core) stop(ctx context.Context, w *work, cause, err error) error {
 	return w.fail(ctx, f)
 }
 
-// leaving reports whether the action's server is being deleted, or is already.
+// leaving reports whether the action's server is being deleted, or is gone
+// already.
 func (w *work) leaving(ctx context.Context) bool {
 	srv, err := w.server(ctx)
-	return err == nil && (srv.Status == ServerDeleting || srv.Status == ServerDeleted)
+	return errors.Is(err, errGone) || err == nil && (srv.Status == ServerDeleting || srv.Status == ServerDeleted)
 }
 
 func stageName(a *Action) string {

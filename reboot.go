@@ -1,0 +1,154 @@
+package forge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seed-797f2c2c/forge/sshexec"
+)
+
+// The stages of a reboot.
+const (
+	rebootBegins  = "reboot: asking"
+	rebootSSH     = "reboot: waiting for SSH"
+	rebootSystemd = "reboot: waiting for systemd"
+)
+
+// rebootLooks is how often the machine is looked at, for about a minute, before
+// a reboot that has not begun is asked for again: the request was lost with its
+// connection or its worker. Programs on the machine may hold one up for 30 s.
+const rebootLooks = 20
+
+// What a reboot asks the server. It happens from the boot $1 alone, and so once,
+// however often it is asked for.
+const (
+	askBoot   = `cat /proc/sys/kernel/random/boot_id`
+	askReboot = `[[ $(` + askBoot + `) != "$1" ]] || systemctl reboot --no-block`
+	askState  = askBoot + `; systemctl is-system-running || true`
+)
+
+// Reboot restarts a server's machine and waits until it is back. It waits for
+// the deployments that run there, and none begins meanwhile; commands of Exec
+// are interrupted. A cancel ends the waiting, and no more once the machine was
+// asked to restart.
+func (s *Servers) Reboot(ctx context.Context, id string) (action *Action, err error) {
+	err = s.f.core.update(ctx, func(t *txn) error {
+		srv, err := s.f.activeServer(t, id)
+		if err != nil {
+			return err
+		}
+		locks, err := allLocks(t, id)
+		if err != nil {
+			return err
+		}
+		action = &Action{Owner: srv.Owner, Actor: s.f.actor, Kind: KindReboot, Server: id,
+			Subject: Subject{SubjectServer, id}, Locks: locks}
+		return s.f.core.insert(t, action)
+	})
+	return action, err
+}
+
+func (c *core) reboot(ctx context.Context, w *work) error {
+	srv, err := w.server(ctx)
+	if err != nil {
+		return err
+	}
+	if w.action.Input.Boot == "" {
+		if err := w.stage(ctx, rebootBegins); err != nil {
+			return err
+		}
+		if err := w.lockSites(ctx); err != nil {
+			return err
+		}
+		if err := w.noteBoot(ctx, srv); err != nil {
+			return err
+		}
+		if err := w.askReboot(ctx, srv); err != nil {
+			return err
+		}
+	}
+	return w.awaitBoot(ctx, srv)
+}
+
+// lockSites waits for the locks of sites that were made since the reboot was
+// asked for, too.
+func (w *work) lockSites(ctx context.Context) error {
+	var locks []string
+	err := w.view(ctx, func(tx Tx) (err error) {
+		locks, err = allLocks(tx, w.action.Server)
+		return err
+	})
+	if err != nil || !slices.ContainsFunc(locks, func(key string) bool { return !slices.Contains(w.action.Locks, key) }) {
+		return err
+	}
+	err = w.update(ctx, func(t *txn, a *Action) error {
+		a.Locks = locks
+		return t.Actions().Update(a)
+	})
+	if err != nil {
+		return err
+	}
+	return &waiting{why: errors.New("a site was made since")}
+}
+
+// noteBoot notes which boot is to end, before anything is asked for: whoever
+// takes the action up later looks for another one.
+func (w *work) noteBoot(ctx context.Context, srv *Server) error {
+	result, err := w.client(srv).Run(ctx, sshexec.Command{Script: askBoot})
+	if err != nil {
+		return unreachable(err)
+	}
+	boot, err := uuid.ParseBytes([]byte(strings.TrimSpace(string(result.Stdout))))
+	if err != nil {
+		return fmt.Errorf("read the boot id: %w", err)
+	}
+	return w.update(ctx, func(t *txn, a *Action) error {
+		if err := say(t, a, LineSystem, "asking the machine to restart"); err != nil {
+			return err
+		}
+		a.Input.Boot, a.Stage = boot.String(), rebootSSH
+		w.action.Input.Boot, w.action.Stage, w.action.Cursor = a.Input.Boot, a.Stage, a.Cursor
+		return t.Actions().Update(a)
+	})
+}
+
+func (w *work) askReboot(ctx context.Context, srv *Server) error {
+	_, err := w.client(srv).Run(ctx, sshexec.Command{Script: askReboot, Args: []string{w.action.Input.Boot}, Fence: w.fence})
+	return unreachable(err)
+}
+
+// awaitBoot looks whether the machine is back.
+func (w *work) awaitBoot(ctx context.Context, srv *Server) error {
+	// A connection to the boot that ends may hang.
+	w.pool.Forget(srv.ID)
+	result, err := w.client(srv).Run(ctx, sshexec.Command{Script: askState})
+	var exit *sshexec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		return &waiting{least: time.Second, most: 3 * time.Second, why: err} // ended by the shutdown
+	case err != nil:
+		return unreachable(err)
+	}
+	boot, state, _ := strings.Cut(strings.TrimSpace(string(result.Stdout)), "\n")
+	switch {
+	case boot == w.action.Input.Boot:
+		if state != "stopping" && w.action.Tries >= rebootLooks {
+			if err := w.askReboot(ctx, srv); err != nil {
+				return err
+			}
+		}
+		return &waiting{least: 500 * time.Millisecond, most: 3 * time.Second, why: errors.New("the machine has not gone down yet")}
+	case state != "running" && state != "degraded":
+		if err := w.stage(ctx, rebootSystemd); err != nil {
+			return err
+		}
+		return &waiting{least: 500 * time.Millisecond, most: 3 * time.Second, why: fmt.Errorf("systemd says %q", state)}
+	}
+	return w.say(ctx, "the machine is back, and "+state)
+}

@@ -41,6 +41,8 @@ func (c *core) catalogue() map[Kind]job {
 		KindDeleteSite: {poolDeploy, 3, 120 * time.Second, false, c.deleteSite, c.deleteSiteChanged},
 		KindDeploy:     {poolDeploy, 1, 600 * time.Second, true, c.deploy, c.deployChanged},
 
+		KindSetEnvironment: {poolSSH, 3, 60 * time.Second, false, c.setEnvironment, nil},
+
 		KindSyncKeys:   {},
 		KindRevokeKeys: {},
 		KindSyncKey:    {poolSSH, 3, 60 * time.Second, false, c.syncKey, c.grantChanged},

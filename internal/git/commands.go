@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
@@ -16,7 +17,9 @@ var (
 	//go:embed fetch.sh
 	fetch string
 	//go:embed clone.sh
-	clone []byte
+	clone string
+	//go:embed submodules.sh
+	submodules string
 )
 
 // CheckAccess returns the command that asks the git server for the head of the
@@ -35,7 +38,7 @@ func (r Repo) Fetch(commit string) (sshexec.Command, error) {
 	if commit != "" && !hashPattern.MatchString(commit) {
 		return sshexec.Command{}, fmt.Errorf("repository %q: %q is not the whole hash of a commit", r.URL, commit)
 	}
-	return r.command(fetch, commit)
+	return r.command(submodules+fetch, commit)
 }
 
 // Clone returns a detached run, without its ID, that clones the branch into
@@ -48,18 +51,23 @@ func (r Repo) Clone() (sshexec.RunSpec, error) {
 	}
 	env := r.Env()
 	maps.Copy(env, map[string]string{"FORGE_GIT_URL": r.URL, "FORGE_GIT_BRANCH": r.Branch})
-	return sshexec.RunSpec{Script: clone, User: r.User, Dir: r.Dir, Env: env}, nil
+	return sshexec.RunSpec{Script: []byte(submodules + clone), User: r.User, Dir: r.Dir, Env: env}, nil
 }
 
 // command returns a command of the site's user; lib.sh takes the first
-// arguments.
+// arguments, and the environment from stdin, where nobody else sees it.
 func (r Repo) command(script string, args ...string) (sshexec.Command, error) {
 	if err := r.check(); err != nil {
 		return sshexec.Command{}, err
 	}
+	var env strings.Builder
+	for name, value := range r.Env() {
+		env.WriteString(name + "=" + value + "\x00")
+	}
 	return sshexec.Command{
 		User:   r.User,
 		Script: lib + script,
-		Args:   append([]string{r.Env()["GIT_SSH_COMMAND"], r.URL, r.Branch, r.Dir}, args...),
+		Args:   append([]string{r.URL, r.Branch, r.Dir}, args...),
+		Stdin:  strings.NewReader(env.String()),
 	}, nil
 }

@@ -1,9 +1,10 @@
-dir=$4
-commit=$5 # empty for the newest of the branch
+dir=$3
+commit=$4 # empty for the newest of the branch
 
 cd -- "$dir"
+heal_submodules
 [[ $(git config remote.origin.url) == "$url" ]] || git config remote.origin.url "$url"
-timeout --kill-after=2 300 git fetch --quiet --no-tags origin "+refs/heads/$branch:refs/remotes/origin/$branch"
+timeout --kill-after=2 300 git fetch --quiet --no-tags --no-recurse-submodules origin "+refs/heads/$branch:refs/remotes/origin/$branch"
 head=$(git rev-parse --verify FETCH_HEAD)
 if [[ $commit ]]; then
 	if ! git merge-base --is-ancestor "$commit" "$head"; then

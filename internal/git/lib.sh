@@ -1,5 +1,7 @@
 # What the attached scripts on a repository begin with. They run as the site's
-# user, and fail as git does.
-export LC_ALL=C GIT_SSH_COMMAND=$1 GIT_TERMINAL_PROMPT=0 GIT_ALLOW_PROTOCOL=ssh:https
-export GIT_HTTP_LOW_SPEED_LIMIT=1 GIT_HTTP_LOW_SPEED_TIME=30
-url=$2 branch=$3
+# user, and fail as git does. Their environment comes on stdin.
+while IFS= read -r -d '' variable; do
+	export "${variable?}"
+done
+export LC_ALL=C GIT_ALLOW_PROTOCOL=ssh:https
+url=$1 branch=$2

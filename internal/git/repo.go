@@ -2,9 +2,12 @@ package git
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/seed-797f2c2c/forge/secret"
 )
 
 // Repo is a repository and its working copy on the server.
@@ -15,13 +18,18 @@ type Repo struct {
 	Dir        string // working copy, the user's own
 	Key        string // private half of the deploy key
 	KnownHosts string // file with the host keys of git servers
+
+	// Login and Token are what an https repository is reached with. Without a
+	// Token it is a public one.
+	Login string
+	Token secret.Secret
 }
 
 // Env is the environment in which git reaches the repository: it never asks,
-// offers the deploy key alone and trusts the known host keys alone. It is
-// meant for deploy scripts too.
+// offers the deploy key alone, trusts the known host keys alone, and logs in
+// with the token. It is meant for deploy scripts too, and holds a secret.
 func (r Repo) Env() map[string]string {
-	return map[string]string{
+	env := map[string]string{
 		"GIT_SSH_COMMAND": "ssh -F /dev/null -i " + r.Key +
 			" -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes" +
 			" -o StrictHostKeyChecking=yes -o UserKnownHostsFile=" + r.KnownHosts +
@@ -30,6 +38,8 @@ func (r Repo) Env() map[string]string {
 		"GIT_HTTP_LOW_SPEED_LIMIT": "1",
 		"GIT_HTTP_LOW_SPEED_TIME":  "30",
 	}
+	maps.Copy(env, r.credentials())
+	return env
 }
 
 const (
@@ -53,6 +63,9 @@ func (r Repo) check() error {
 	}
 	if !isBranch(r.Branch) {
 		return fmt.Errorf("repository %q: %q is not the name of a branch", r.URL, r.Branch)
+	}
+	if err := r.checkCredentials(); err != nil {
+		return err
 	}
 	if !isUser(r.User) {
 		return fmt.Errorf("repository %q: git must not run as %q", r.URL, r.User)

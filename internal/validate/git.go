@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -99,7 +101,7 @@ func Repository(field, value string) (Repo, error) {
 			return refuse(ruleForm)
 		}
 		if strings.Contains(login, ":") || r.Scheme == "https" && login != "" {
-			return refuse("must not have credentials in it")
+			return refuse("must not have credentials in it: those for https are RepositoryUser and RepositoryToken")
 		}
 	}
 	r.User = strings.TrimSuffix(login, "@")
@@ -127,6 +129,34 @@ func Repository(field, value string) (Repo, error) {
 		r.URL = r.Scheme + "://" + login + r.Host + port + path
 	}
 	return r, nil
+}
+
+// accountPattern has the @ of a mail address and the + of GitLab's deploy tokens.
+var accountPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+@-]{0,254}$`)
+
+// RepositoryUser checks the name that logs in to a repository over https.
+func RepositoryUser(field, value string) (string, error) {
+	if !accountPattern.MatchString(value) {
+		return "", broken(field, value, "must have at most 255 letters, digits and . _ + @ -, with a letter, digit or _ first")
+	}
+	return value, nil
+}
+
+// MaxToken is how many bytes the token of a repository can have.
+const MaxToken = 4096
+
+// RepositoryToken checks the token or password that logs in to a repository
+// over https. git takes it as a line. An error never shows the value.
+func RepositoryToken(field, value string) (string, error) {
+	switch {
+	case value == "":
+		return "", hidden(field, required)
+	case len(value) > MaxToken:
+		return "", hidden(field, "must have at most %d bytes", MaxToken)
+	case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
+		return "", hidden(field, "must be one line of text, without control characters")
+	}
+	return value, nil
 }
 
 func isIPv4(host string) bool {

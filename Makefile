@@ -22,7 +22,7 @@ bench: ## the benchmarks of all packages
 	@scripts/setup test
 	@scripts/bench
 
-fuzz: ## every fuzz target for FUZZTIME (1m)
+fuzz: ## every fuzz target for FUZZTIME (1m), FUZZJOBS at once
 	@scripts/fuzz $(FUZZTIME)
 
 lint: ## the linters alone

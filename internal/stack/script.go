@@ -32,8 +32,12 @@ func Build(c Config) (Script, error) {
 	if err := c.Validate(); err != nil {
 		return Script{}, err
 	}
+	return c.script(c.steps())
+}
+
+// script puts steps of a config that was checked into a script.
+func (c Config) script(steps []step) (Script, error) {
 	var script Script
-	steps := c.steps()
 	for _, s := range steps {
 		script.Steps = append(script.Steps, s.name)
 	}
@@ -41,22 +45,19 @@ func Build(c Config) (Script, error) {
 	var b bytes.Buffer
 	b.WriteString("#!/bin/bash\nset -euo pipefail\numask 022\ncd /\n")
 	b.WriteString("export HOME=/root LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n\n")
-	variables := []variable{number("steps", len(steps)), word("os", c.OS)}
-	for _, s := range steps {
-		variables = append(variables, s.variables...)
-	}
-	for _, v := range variables {
-		if err := v.write(&b); err != nil {
-			return Script{}, err
-		}
-	}
-	for _, name := range c.files(steps) {
-		text, err := files.ReadFile("steps/" + name + ".sh")
+	for name, value := range c.sortedProxyEnv() {
+		text, err := quote([]string{value})
 		if err != nil {
 			return Script{}, err
 		}
-		b.WriteByte('\n')
-		b.Write(text)
+		fmt.Fprintf(&b, "export %s=%s\n", name, text)
+	}
+	variables := []variable{number("steps", len(steps))}
+	for _, s := range steps {
+		variables = append(variables, s.variables...)
+	}
+	if err := writeScript(&b, variables, c.files(steps)); err != nil {
+		return Script{}, err
 	}
 	b.WriteByte('\n')
 	for _, s := range steps {
@@ -69,6 +70,24 @@ func Build(c Config) (Script, error) {
 	b.WriteString("echo 'every step is done'\n")
 	script.Bytes = b.Bytes()
 	return script, nil
+}
+
+// writeScript writes variables, and the files that use them.
+func writeScript(b *bytes.Buffer, variables []variable, names []string) error {
+	for _, v := range variables {
+		if err := v.write(b); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		text, err := files.ReadFile("steps/" + name + ".sh")
+		if err != nil {
+			return err
+		}
+		b.WriteByte('\n')
+		b.Write(text)
+	}
+	return nil
 }
 
 // variable is a value of the config in the script: a word, or a list of words.

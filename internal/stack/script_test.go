@@ -37,6 +37,9 @@ func matrix() map[string]stack.Config {
 					c.PHP, c.Node = []string{"8.4", "8.2"}, "22"
 				}
 				c.Redis, c.Composer, c.Supervisor, c.UnattendedUpgrades, c.KeepKeys = true, true, true, true, true
+				c.Before = []stack.Step{{Name: "first", Script: "true"}}
+				c.After = []stack.Step{{Name: "last", Script: "echo \"it's\"\n", Check: "true"}}
+				c.HTTPProxy, c.NoProxy, c.AptMirror = "http://proxy:3128", []string{".corp"}, "http://mirror/debian"
 				c.SwapMB, c.Timezone, c.SSHPort, c.LoginUser = 1024, "Europe/Berlin", 2222, "admin"
 				configs[strings.Join([]string{system, string(source), database}, " ")] = c
 			}
@@ -54,14 +57,39 @@ func TestScriptsAreSoundShell(t *testing.T) {
 			t.Parallel()
 			script, err := stack.Build(config)
 			require.NoError(t, err)
-
-			_, err = syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(bytes.NewReader(script.Bytes), name)
-			require.NoError(t, err)
-
-			check := exec.CommandContext(t.Context(), shellcheck, "--shell=bash", "--format=gcc", "-")
-			check.Stdin = bytes.NewReader(script.Bytes)
-			out, err := check.CombinedOutput()
-			require.NoError(t, err, "%s", out)
+			sound(t, shellcheck, script.Bytes)
 		})
 	}
+	c := bare("debian-12")
+	c.Source, c.PHP = stack.Upstream, []string{"8.2"}
+	for name, build := range map[string]func() (stack.Script, error){
+		"add PHP":    func() (stack.Script, error) { return stack.AddPHP(c, "8.4") },
+		"remove PHP": func() (stack.Script, error) { return stack.RemovePHP(c, "8.2") },
+		"remove": func() (stack.Script, error) {
+			text, err := stack.Remove()
+			return stack.Script{Bytes: []byte("#!/bin/bash\nset -euo pipefail\n" + text)}, err
+		},
+		"remove the login": func() (stack.Script, error) {
+			text, err := stack.RemoveLogin(c, false)
+			return stack.Script{Bytes: []byte("#!/bin/bash\nset -euo pipefail\n" + text)}, err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			script, err := build()
+			require.NoError(t, err)
+			sound(t, shellcheck, script.Bytes)
+		})
+	}
+}
+
+func sound(t *testing.T, shellcheck string, script []byte) {
+	t.Helper()
+	_, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(bytes.NewReader(script), "")
+	require.NoError(t, err)
+
+	check := exec.CommandContext(t.Context(), shellcheck, "--shell=bash", "--format=gcc", "-")
+	check.Stdin = bytes.NewReader(script)
+	out, err := check.CombinedOutput()
+	require.NoError(t, err, "%s", out)
 }

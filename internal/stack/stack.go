@@ -42,6 +42,18 @@ type Config struct {
 	UnattendedUpgrades bool
 	Timezone           string // Defaults to "UTC".
 
+	// Before and After are steps of the embedder's own: before anything is
+	// installed, and after all is.
+	Before, After []Step
+
+	// HTTPProxy is the URL of the proxy by which the server reaches the web,
+	// and NoProxy are the hosts that it reaches without. AptProxy is the one of
+	// packages alone. AptMirror takes the place of the distribution's archive.
+	HTTPProxy string
+	NoProxy   []string
+	AptProxy  string
+	AptMirror string
+
 	// SSHPort is open in the firewall, as is every port that sshd is set to
 	// listen on.
 	// Defaults to 22.
@@ -55,12 +67,20 @@ type Config struct {
 	KeepKeys bool
 }
 
+// Step is a step of the embedder's own.
+type Step struct {
+	Name   string
+	Script string // bash, run as root
+	Check  string // bash that exits with 0 where the step is done; may be empty
+}
+
 // Normalize returns the config with its defaults put in.
 func (c Config) Normalize() Config {
 	c.Source = cmp.Or(c.Source, Distro)
 	c.Timezone = cmp.Or(c.Timezone, "UTC")
 	c.SSHPort = cmp.Or(c.SSHPort, 22)
 	c.LoginUser = cmp.Or(c.LoginUser, "root")
+	c.Before, c.After = unixLines(c.Before), unixLines(c.After)
 	if versions := c.databases()[c.Database]; len(versions) > 0 {
 		c.DatabaseVersion = cmp.Or(c.DatabaseVersion, versions[0])
 	}

@@ -14,13 +14,16 @@ type step struct {
 
 // steps returns the steps of a normalized config in their order.
 func (c Config) steps() []step {
-	all := []step{{name: "system", function: "system"}}
+	all := []step{{name: "system", function: "system", variables: []variable{word("os", c.OS)}}}
 	add := func(when bool, s step) {
 		if when {
 			all = append(all, s)
 		}
 	}
 	add(true, step{name: "first boot", function: "first_boot"})
+	before, after := c.ownSteps()
+	all = append(all, c.proxies()...)
+	all = append(all, before...)
 	add(c.SwapMB > 0, step{name: "swap", function: "swap", variables: []variable{number("swap_mb", c.SwapMB)}})
 	add(true, step{name: "timezone", function: "timezone", variables: []variable{word("timezone", c.Timezone)}})
 	add(true, step{name: "updates", function: "upgrade"})
@@ -35,7 +38,7 @@ func (c Config) steps() []step {
 	add(true, step{name: "download", function: "download", variables: []variable{words("packages", packages)}})
 	all = append(all, installs...)
 	add(true, step{name: "cleanup", function: "cleanup"})
-	return all
+	return append(all, after...)
 }
 
 // installs returns the steps after the download.
@@ -77,23 +80,34 @@ func (c Config) installs() []step {
 }
 
 func (c Config) installPHP() []step {
-	extensions := []string{
-		"fpm", "cli", "common", "mysql", "pgsql", "sqlite3", "redis", "curl", "gd",
-		"mbstring", "xml", "zip", "bcmath", "intl", "readline",
-	}
 	var all []step
 	for i, version := range c.PHP {
-		s := step{name: "PHP " + version, function: "php", args: []string{version}}
+		s := php(version, i == 0)
 		if i == 0 {
-			s.args = append(s.args, "default")
-			s.variables = []variable{words("php_extensions", extensions)}
-		}
-		for _, extension := range extensions {
-			s.packages = append(s.packages, "php"+version+"-"+extension)
+			s.variables = []variable{words("php_extensions", phpExtensions())}
 		}
 		all = append(all, s)
 	}
 	return all
+}
+
+func phpExtensions() []string {
+	return []string{
+		"fpm", "cli", "common", "mysql", "pgsql", "sqlite3", "redis", "curl", "gd",
+		"mbstring", "xml", "zip", "bcmath", "intl", "readline",
+	}
+}
+
+// php installs a version of PHP, which may be the default of the command line.
+func php(version string, standard bool) step {
+	s := step{name: "PHP " + version, function: "php", args: []string{version}}
+	if standard {
+		s.args = append(s.args, "default")
+	}
+	for _, extension := range phpExtensions() {
+		s.packages = append(s.packages, "php"+version+"-"+extension)
+	}
+	return s
 }
 
 func (c Config) installDatabase() []step {

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -8,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/seed-797f2c2c/forge/internal/validate"
 )
 
 // FieldError names the field of a Config at fault and the rule that it breaks.
@@ -32,8 +35,15 @@ func (c Config) Validate() error {
 	if c.Source != Distro && c.Source != Upstream {
 		return invalid("source", "must be %s or %s", Distro, Upstream)
 	}
-	for _, check := range []func() error{c.checkPHP, c.checkDatabase, c.checkNode, c.checkSystem, c.checkLogin} {
-		if err := check(); err != nil {
+	for _, check := range []func() error{
+		c.checkPHP, c.checkDatabase, c.checkNode, c.checkSystem, c.checkLogin, c.checkOwn, c.checkProxies,
+	} {
+		err := check()
+		var broken *validate.Error
+		if errors.As(err, &broken) {
+			return &FieldError{Field: broken.Field, Rule: broken.Rule}
+		}
+		if err != nil {
 			return err
 		}
 	}

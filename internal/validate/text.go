@@ -14,6 +14,7 @@ const (
 	MaxScript  = 1 << 20  // bytes of a deploy script
 	MaxCommand = 64 << 10 // bytes of a command
 	MaxLabel   = 63       // bytes of a label's key and of its value
+	MaxStep    = 60       // characters of the name of a step
 )
 
 var (
@@ -36,6 +37,20 @@ func DisplayName(field, value string) (string, error) {
 		return "", hidden(field, "must have at most %d characters", MaxName)
 	}
 	return name, nil
+}
+
+// StepName checks the name of a step of an installation, which is shown as it
+// is, in one line.
+func StepName(field, value string) (string, error) {
+	switch {
+	case value == "":
+		return "", hidden(field, required)
+	case !printable(value) || strings.TrimSpace(value) != value:
+		return "", hidden(field, "must be one line of printable text, without space around it")
+	case utf8.RuneCountInString(value) > MaxStep:
+		return "", hidden(field, "must have at most %d characters", MaxStep)
+	}
+	return value, nil
 }
 
 // unprintable reports whether a character is invisible, a control or no

@@ -53,7 +53,7 @@ check_metadata() {
 
 apply_metadata() {
     apt_install nftables
-    install -d -m 0755 /etc/forge
+    directory /etc/forge
     metadata_rules | put "$metadata_rules"
     nft --check --file "$metadata_rules"
     metadata_unit | put "$metadata_unit"

@@ -43,10 +43,14 @@ check_nginx() {
 apply_nginx() {
     local old=/run/forge/nginx
     apt_install "${nginx_packages[@]}"
+    directory /etc/nginx/forge.d
     install -d -o root -g root -m 0755 /etc/nginx/forge.d
     rm -rf "$old"
     cp -a /etc/nginx "$old"
     nginx_conf | put "$nginx_conf"
+    if [[ -L /etc/nginx/sites-enabled/default ]]; then
+        remember /etc/nginx/sites-enabled/default
+    fi
     rm -f /etc/nginx/sites-enabled/default
     edit /etc/nginx/nginx.conf hide_version
     if ! nginx -t; then

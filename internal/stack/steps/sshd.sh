@@ -29,6 +29,7 @@ check_sshd() {
 
 apply_sshd() {
     id -- "$login_user" >/dev/null || fail "there is no user $login_user"
+    directory /etc/ssh/authorized_keys.d
     install -d -o root -g root -m 0755 /etc/ssh/authorized_keys.d /run/sshd
     if [[ ! -e $keys ]] || ! grep -qxF -- "$control_key" "$keys"; then
         { printf '%s\n' "$control_key" && kept_keys; } | put "$keys"
@@ -57,7 +58,8 @@ kept_keys() {
 # Tried beside before it is swapped in, and again in its place.
 swap_sshd_conf() {
     local old=$sshd_conf.forge-old trial=/run/forge/sshd_config
-    install -d /etc/ssh/sshd_config.d
+    directory /etc/ssh/sshd_config.d
+    remember "$sshd_conf"
     sshd_conf >"$sshd_conf.forge-new"
     { echo "Include $sshd_conf.forge-new" && cat /etc/ssh/sshd_config; } >"$trial"
     sshd -t -f "$trial" || fail "sshd does not take $sshd_conf"

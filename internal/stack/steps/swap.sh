@@ -11,6 +11,7 @@ check_swap() {
 }
 
 apply_swap() {
+    [[ -e /swapfile ]] || remember /swapfile
     swapoff /swapfile 2>/dev/null || true
     rm -f /swapfile
     fallocate -l "${swap_mb}M" /swapfile.forge-new ||

@@ -13,7 +13,7 @@ check_upgrade() {
 }
 
 apply_upgrade() {
-    install -d -m 0755 /etc/needrestart/conf.d
+    directory /etc/needrestart/conf.d
     needrestart_conf | put "$needrestart_conf"
     lists_fresh || apt_update
     if ! dpkg_whole; then

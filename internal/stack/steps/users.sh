@@ -59,7 +59,10 @@ check_users() {
 }
 
 apply_users() {
-    id forge >/dev/null 2>&1 || useradd --create-home --shell /bin/bash forge
+    if ! id forge >/dev/null 2>&1; then
+        remember 'user forge'
+        useradd --create-home --shell /bin/bash forge
+    fi
     passwd --quiet --lock forge
     chown forge:www-data /home/forge
     chmod 0710 /home/forge
@@ -67,11 +70,12 @@ apply_users() {
     install -d -m 0711 /var/lib/forge
     echo root | put /etc/cron.allow
     echo root | put /etc/at.allow
-    install -d /etc/polkit-1 "${polkit_rule%/*}" "${polkit_old%/*/*}" "${polkit_old%/*}"
+    directory "${polkit_rule%/*}"
+    directory "${polkit_old%/*}"
     no_linger | put "$polkit_rule"
     no_linger_old | put "$polkit_old"
     apt_install libpam-systemd
-    install -d "${logind_conf%/*}"
+    directory "${logind_conf%/*}"
     logind_conf | put "$logind_conf"
     systemctl start systemd-logind
     systemctl kill --signal=HUP systemd-logind # a reload: sessions stay, and it takes a moment

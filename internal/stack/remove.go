@@ -1,0 +1,32 @@
+package stack
+
+import "bytes"
+
+// Remove returns the script, for an attached command of root's, that takes away
+// from a server what the stack made and changed, but for the login. Packages,
+// databases, the firewall, the sources of packages and the time zone stay.
+func Remove() (string, error) { return removal(nil, "files", "remove") }
+
+// RemoveLogin returns the script that comes after it: sshd takes the keys in the
+// homes of users again, and the control key of the config no longer. It fails,
+// and changes nothing, where that would let nobody in, unless it is forced.
+func RemoveLogin(c Config, force bool) (string, error) {
+	c = c.Normalize()
+	if err := c.checkLogin(); err != nil {
+		return "", err
+	}
+	forced := ""
+	if force {
+		forced = "yes"
+	}
+	return removal([]variable{
+		word("login_user", c.LoginUser), word("control_key", c.ControlKey), word("force", forced),
+	}, "files", "remove_login")
+}
+
+func removal(variables []variable, names ...string) (string, error) {
+	var b bytes.Buffer
+	b.WriteString("export LC_ALL=C.UTF-8\numask 022\ncd /\n")
+	err := writeScript(&b, variables, names)
+	return b.String(), err
+}

@@ -1,0 +1,7 @@
+check_lists() {
+    lists_fresh
+}
+
+apply_lists() {
+    apt_update
+}

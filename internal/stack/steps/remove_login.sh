@@ -1,0 +1,94 @@
+# Gives the login back: sshd reads the keys in the homes again, and forge's own
+# no longer counts. Nothing is changed where that would let nobody in. What
+# comes after the reload of sshd cannot be repeated with forge's key.
+
+readonly sshd_conf=/etc/ssh/sshd_config.d/00-forge.conf
+readonly keys=/etc/ssh/authorized_keys.d
+
+die() {
+    printf '%s\n' "$*" >&2
+    exit 1
+}
+
+effective() { # effective USER KEYWORD
+    install -d -m 0755 /run/sshd
+    sshd -T -C "user=$1,host=localhost,addr=127.0.0.1" | sed -n "s/^$2 //p"
+}
+
+# The files with the keys of a user, as sshd finds them.
+key_files() { # key_files USER
+    local home file
+    home=$(getent passwd "$1" | cut -d: -f6)
+    for file in $(effective "$1" authorizedkeysfile); do
+        file=${file//%u/$1}
+        file=${file//%h/$home}
+        [[ $file == /* ]] || file=$home/$file
+        printf '%s\n' "$file"
+    done
+}
+
+# has_key: somebody else's key lets a user in. The files are the user's, and are
+# read as the user.
+has_key() { # has_key USER
+    local file others
+    for file in $(key_files "$1"); do
+        others=$(timeout 5 runuser -u "$1" -- cat -- "$file" 2>/dev/null </dev/null |
+            grep -vF -- "$blob" | grep -cE '^[^#]*(ssh-|ecdsa-|sk-)') || continue
+        ((others == 0)) || return 0
+    done
+    return 1
+}
+
+somebody_gets_in() {
+    local user uid shell
+    if [[ $(effective "$login_user" passwordauthentication) == yes && $(passwd --status "$login_user") == "$login_user P "* ]] &&
+        [[ $login_user != root || $(effective root permitrootlogin) == yes ]]; then
+        return
+    fi
+    while IFS=: read -r user _ uid _ _ _ shell; do
+        if ((uid == 0 || uid >= 1000)) && [[ $shell != */nologin && $shell != */false ]] && has_key "$user"; then
+            return
+        fi
+    done < <(getent passwd)
+    return 1
+}
+
+remove_control_key() { # of the files of the user, as the user
+    local file
+    for file in $(key_files "$login_user"); do
+        # shellcheck disable=SC2016 # expanded by the user's shell
+        runuser -u "$login_user" -- bash -c '
+            [[ -f $1 ]] && grep -qF -- "$2" "$1" || exit 0
+            umask 077
+            grep -vF -- "$2" "$1" >"$1.forge-new" || [[ $? == 1 ]]
+            chmod --reference="$1" -- "$1.forge-new"
+            mv -T -- "$1.forge-new" "$1"' forge "$file" "$blob"
+    done
+}
+
+read -r _ blob _ <<<"$control_key"
+trap '' HUP PIPE # it goes to its end, also when nobody listens
+
+if [[ -e $sshd_conf ]]; then
+    mv -T -- "$sshd_conf" "$sshd_conf.forge-old" # sshd reads it when it is reloaded
+    if ! sshd -t || { [[ -z $force ]] && ! somebody_gets_in; }; then
+        mv -T -- "$sshd_conf.forge-old" "$sshd_conf"
+        die "nobody would get in over SSH without forge's key: put a key of your own into ~$login_user/.ssh/authorized_keys, and delete again, or with force"
+    fi
+    if [[ -e $record/before$sshd_conf ]]; then
+        cp -a -- "$record/before$sshd_conf" "$sshd_conf"
+    fi
+    systemctl try-reload-or-restart ssh
+    rm -f -- "$sshd_conf.forge-old"
+fi
+remove_control_key
+if made "$keys"; then
+    rm -rf -- "$keys"
+elif [[ -f $keys/$login_user ]]; then
+    edit "$keys/$login_user" sed "\\|$blob|d"
+fi
+if made "${sshd_conf%/*}"; then
+    rmdir --ignore-fail-on-non-empty -- "${sshd_conf%/*}"
+fi
+rm -rf -- /etc/forge /var/lib/forge /run/forge
+echo 'gave the login back'

@@ -20,7 +20,9 @@ type Delivery struct {
 	Site   string
 	Source string // as "github"
 	Key    string // what the sender calls it, unique for a site
-	Digest string // SHA-256 of its body in hex, unique for a site
+	// Digest is the SHA-256 in hex of its body, unique for a site; of Key and the
+	// body where the sender shows the secret instead of signing the body.
+	Digest string
 	Branch string
 	Commit string // the branch's head after the push
 
@@ -36,9 +38,10 @@ func (d *Delivery) Clone() *Delivery { c := *d; return &c }
 
 // DeliveryFilter selects deliveries.
 type DeliveryFilter struct {
-	Owner string
-	Site  string
-	Key   string
+	Owner  string
+	Site   string
+	Key    string
+	Digest string
 	// CreatedBefore selects those that came before this time.
 	CreatedBefore time.Time
 }

@@ -63,13 +63,7 @@ func (s *Deployments) Trigger(ctx context.Context, siteID string, opts *DeployOp
 		if err != nil {
 			return err
 		}
-		if site.Status != SiteInstalled && site.Status != SiteDeployed {
-			return badState("the site is %s; it must be %s or %s", site.Status, SiteInstalled, SiteDeployed)
-		}
-		if site.Repository == "" && site.DeployScript == "" {
-			return badState("the site has neither a repository nor a deploy script")
-		}
-		if _, err := s.f.activeServer(t, site.Server); err != nil {
+		if err := s.f.deployable(t, site); err != nil {
 			return err
 		}
 		d = &Deployment{Branch: branch, Commit: commit}
@@ -83,6 +77,18 @@ func (s *Deployments) Trigger(ctx context.Context, siteID string, opts *DeployOp
 		return nil, err
 	}
 	return d, nil
+}
+
+// deployable refuses what cannot be deployed now.
+func (f *Forge) deployable(t *txn, site *Site) error {
+	if site.Status != SiteInstalled && site.Status != SiteDeployed {
+		return badState("the site is %s; it must be %s or %s", site.Status, SiteInstalled, SiteDeployed)
+	}
+	if site.Repository == "" && site.DeployScript == "" {
+		return badState("the site has neither a repository nor a deploy script")
+	}
+	_, err := f.activeServer(t, site.Server)
+	return err
 }
 
 // trigger inserts a deployment, or returns the pending one that covers it.

@@ -57,6 +57,7 @@ type Forge struct {
 	Keys        *Keys
 	Deployments *Deployments
 	Actions     *Actions
+	Hooks       *Hooks
 
 	core   *core
 	scoped bool // sees the records of owner alone
@@ -132,6 +133,7 @@ func newScope(f *Forge) *Forge {
 	f.Keys = &Keys{f}
 	f.Deployments = &Deployments{f}
 	f.Actions = &Actions{f}
+	f.Hooks = &Hooks{f}
 	return f
 }
 

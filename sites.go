@@ -49,6 +49,12 @@ func (s *Sites) Create(ctx context.Context, serverID string, opts SiteOpts) (*Si
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := s.f.core.sealHooks(ctx, site); err != nil {
+		return nil, nil, err
+	}
+	if site.RepositoryToken, err = s.f.core.sealToken(ctx, site.ID, opts.RepositoryToken); err != nil {
+		return nil, nil, err
+	}
 	var action *Action
 	err = s.f.core.update(ctx, func(t *txn) error {
 		srv, err := s.f.server(t, serverID)

@@ -85,6 +85,7 @@ func TestListCost(t *testing.T) {
 		"deployments ended":         looked(t, s.deployments, forge.DeploymentFilter{EndedBefore: now.Add(9 * time.Second)}, forge.Page{}),
 		"deliveries of a site":      looked(t, s.deliveries, forge.DeliveryFilter{Site: "of3"}, forge.Page{}),
 		"delivery by key":           looked(t, s.deliveries, forge.DeliveryFilter{Site: "of3", Key: "0016"}, forge.Page{}),
+		"delivery by digest":        looked(t, s.deliveries, forge.DeliveryFilter{Site: "of3", Digest: "0016"}, forge.Page{}),
 		"deliveries that came":      looked(t, s.deliveries, forge.DeliveryFilter{CreatedBefore: now.Add(9 * time.Second)}, forge.Page{}),
 		"a page of all, at its end": looked(t, s.actions, forge.ActionFilter{}, forge.Page{After: "1990", Limit: 5}),
 	} {

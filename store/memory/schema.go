@@ -174,9 +174,11 @@ func deliverySchema() *schema[forge.Delivery, forge.DeliveryFilter] {
 			)
 		},
 		query: func(f forge.DeliveryFilter) (lookup, func(*forge.Delivery) bool) {
-			where := first(by("key", f.Site, f.Key), by("site", f.Site), by("owner", f.Owner), until("created", f.CreatedBefore))
+			where := first(by("key", f.Site, f.Key), by("digest", f.Site, f.Digest), by("site", f.Site), by("owner", f.Owner),
+				until("created", f.CreatedBefore))
 			return where, func(d *forge.Delivery) bool {
-				return is(f.Owner, d.Owner) && is(f.Site, d.Site) && is(f.Key, d.Key) && before(f.CreatedBefore, d.Created)
+				return is(f.Owner, d.Owner) && is(f.Site, d.Site) && is(f.Key, d.Key) && is(f.Digest, d.Digest) &&
+					before(f.CreatedBefore, d.Created)
 			}
 		},
 	}

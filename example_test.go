@@ -10,6 +10,7 @@ import (
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/provider/nspawn"
 	"github.com/seed-797f2c2c/forge/provider/providertest"
+	"github.com/seed-797f2c2c/forge/secret"
 	"github.com/seed-797f2c2c/forge/store/memory"
 )
 
@@ -152,6 +153,32 @@ func ExampleSites_Create() {
 	}
 	if site.Status == forge.SiteAwaitingAccess {
 		fmt.Println("give this key access to the repository, and call Connect:", site.DeployKey)
+	}
+	// Output:
+	// true
+}
+
+// The environment file of a site is replaced whole. What is not Plain is masked
+// in what the site's deployments print.
+func ExampleSites_SetEnvironment() {
+	ctx, f := context.Background(), newForge()
+	action, err := f.Sites.SetEnvironment(ctx, "the site's id", []forge.EnvVar{
+		{Name: "APP_ENV", Value: secret.New("production"), Plain: true},
+		{Name: "APP_KEY", Value: secret.New("it's $ecret, with \"quotes\"\nand lines")},
+	})
+	if err != nil {
+		fmt.Println(errors.Is(err, forge.ErrNotFound))
+		return
+	}
+	if _, err := f.Actions.Wait(ctx, action.ID); err != nil {
+		log.Fatal(err)
+	}
+	vars, err := f.Sites.Environment(ctx, "the site's id")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, v := range vars {
+		fmt.Println(v.Name, v.Value) // a value shows with Reveal alone
 	}
 	// Output:
 	// true

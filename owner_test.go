@@ -85,6 +85,12 @@ func siteMethods() map[string]method {
 		"Sites.Connect": id(func(ctx context.Context, s *forge.Sites, id string) error { return second(s.Connect(ctx, id)) }),
 		"Sites.Delete":  id(func(ctx context.Context, s *forge.Sites, id string) error { return second(s.Delete(ctx, id)) }),
 		"Sites.Create":  create,
+		"Sites.Environment": id(func(ctx context.Context, s *forge.Sites, id string) error {
+			return second(s.Environment(ctx, id))
+		}),
+		"Sites.SetEnvironment": id(func(ctx context.Context, s *forge.Sites, id string) error {
+			return second(s.SetEnvironment(ctx, id, nil))
+		}),
 		"Sites.List": {list: func(ctx context.Context, f *forge.Forge, w *furnished) (int, error) {
 			found, err := f.Sites.List(ctx, forge.SiteFilter{Owner: "acme", Server: w.server.ID}, forge.Page{})
 			return len(found), err

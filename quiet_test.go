@@ -111,7 +111,7 @@ func newPlay(t *testing.T, s *script) *play {
 
 func (p *play) stubAll() {
 	for _, kind := range []forge.Kind{
-		forge.KindInstallStack, forge.KindCreateSite, forge.KindDeleteSite, forge.KindDeploy, forge.KindSyncKey, forge.KindRevokeKey, forge.KindExec, forge.KindRestartService,
+		forge.KindInstallStack, forge.KindCreateSite, forge.KindDeleteSite, forge.KindDeploy, forge.KindSyncKey, forge.KindRevokeKey, forge.KindExec, forge.KindRestartService, forge.KindReboot,
 	} {
 		p.Stub(kind, p.script.work)
 	}
@@ -166,10 +166,16 @@ func (p *play) do(ctx context.Context, what, which int) {
 	case 14: // the worker goes, and another one comes
 		p.stop()
 		p.stop = p.start()
+	case 15:
+		_, _ = p.Servers.Reboot(ctx, server)
+	case 16:
+		_ = p.Servers.Archive(ctx, server)
+	case 17:
+		_ = p.Servers.Unarchive(ctx, server)
 	}
 }
 
-const doings = 15
+const doings = 18
 
 // Whatever is asked for and however it goes: once all is quiet, everything has
 // ended and nothing is held.
@@ -225,7 +231,7 @@ func requireQuiet(t require.TestingT, c contents) {
 		require.Equal(t, forge.ActionStatus(d.Status), byID[d.Action].Status)
 	}
 	for _, s := range c.Servers {
-		require.Contains(t, []forge.ServerStatus{forge.ServerActive, forge.ServerError, forge.ServerDeleted}, s.Status)
+		require.Contains(t, []forge.ServerStatus{forge.ServerActive, forge.ServerError, forge.ServerArchived, forge.ServerDeleted}, s.Status)
 	}
 	for _, s := range c.Sites {
 		require.Contains(t, []forge.SiteStatus{forge.SiteInstalled, forge.SiteDeployed, forge.SiteFailed}, s.Status)

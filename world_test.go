@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,7 @@ type world struct {
 	// machines are those of the cloud, unless a test puts something before it.
 	machines provider.Provider
 	maxLog   int64 // 0 for the default
+	timeouts map[forge.Kind]time.Duration
 }
 
 func newWorld(t *testing.T, store forge.Store, q queue.Queue, cfg providertest.FakeConfig) *world {
@@ -38,8 +40,8 @@ func newWorld(t *testing.T, store forge.Store, q queue.Queue, cfg providertest.F
 
 // join is another process with the same cloud.
 func (w *world) join(store forge.Store, q queue.Queue) *world {
-	other := &world{queue: &recorder{Queue: q}, cloud: w.cloud, sealer: w.sealer, machines: w.machines, maxLog: w.maxLog}
-	f, err := forge.New(forge.Config{Store: store, Queue: other.queue, Sealer: w.sealer, MaxLog: w.maxLog,
+	other := &world{queue: &recorder{Queue: q}, cloud: w.cloud, sealer: w.sealer, machines: w.machines, maxLog: w.maxLog, timeouts: w.timeouts}
+	f, err := forge.New(forge.Config{Store: store, Queue: other.queue, Sealer: w.sealer, MaxLog: w.maxLog, Timeouts: w.timeouts,
 		Providers: map[string]provider.Provider{"cloud": w.machines}})
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { require.NoError(w.t, f.Close()) })

@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/seed-797f2c2c/forge/internal/mask"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
@@ -37,7 +36,7 @@ func (w *work) detached(ctx context.Context, srv *Server, spec sshexec.RunSpec, 
 	// A script can make its log as large as it likes without a single line in
 	// it: no more is read than the lines that are still stored could need.
 	spec.MaxLog = w.action.Cursor.Offset + 4*max(w.MaxLog-w.action.Cursor.Bytes, 0) + 16<<20
-	status, err := w.deliver(ctx, srv, watch, func(from int64, log io.Writer) (sshexec.RunStatus, error) {
+	status, err := w.deliver(ctx, watch, func(from int64, log io.Writer) (sshexec.RunStatus, error) {
 		return client.Attach(ctx, spec, from, log)
 	})
 	switch {
@@ -55,33 +54,20 @@ func (w *work) detached(ctx context.Context, srv *Server, spec sshexec.RunSpec, 
 }
 
 // deliver stores what read copies of a run's output.
-func (w *work) deliver(ctx context.Context, srv *Server, watch watcher,
+func (w *work) deliver(ctx context.Context, watch watcher,
 	read func(from int64, log io.Writer) (sshexec.RunStatus, error),
 ) (sshexec.RunStatus, error) {
-	secrets, err := w.secrets(ctx, srv)
+	secrets, err := w.masker(ctx)
 	if err != nil {
 		return sshexec.RunStatus{}, err
 	}
-	log := newLogWriter(ctx, w, secrets)
+	log := newLogWriter(ctx, w, secrets.Mask)
 	log.watch = watch
 	status, err := read(w.action.Cursor.Offset, log)
 	if closeErr := log.Close(err == nil); closeErr != nil {
 		return status, closeErr
 	}
 	return status, err
-}
-
-// secrets masks what forge knows of a server and must not stand in a log.
-func (c *core) secrets(ctx context.Context, srv *Server) (func(string, bool) string, error) {
-	var values []string
-	for _, p := range srv.passwords() {
-		password, err := c.Sealer.Open(ctx, p.sealed, p.place)
-		if err != nil {
-			return nil, fmt.Errorf("open the %s of server %s: %w", p.file, srv.ID, err)
-		}
-		values = append(values, password.Reveal())
-	}
-	return mask.New(values...).Mask, nil
 }
 
 // stopStale stops what the last holders of its locks may have left running.
@@ -124,15 +110,19 @@ func (w *work) clean(ctx context.Context) {
 }
 
 // startsRun notes the run before it is started, so that whoever takes the
-// action up knows that there may be one.
+// action up knows that there may be one, and what to mask in its output.
 func (w *work) startsRun(ctx context.Context, id string) error {
 	if w.action.Cursor.Run == id {
 		return nil
 	}
+	secrets, err := w.freeze(ctx)
+	if err != nil {
+		return err
+	}
 	w.live = true
 	return w.update(ctx, func(t *txn, a *Action) error {
-		a.Cursor.Run, a.Cursor.Offset = id, 0
-		w.action.Cursor = a.Cursor
+		a.Cursor.Run, a.Cursor.Offset, a.Secrets = id, 0, secrets
+		w.action.Cursor, w.action.Secrets = a.Cursor, secrets
 		return t.Actions().Update(a)
 	})
 }
@@ -182,7 +172,7 @@ func (w *work) stopRun(ctx context.Context) (sshexec.RunStatus, error) {
 	if _, err := client.Stop(ctx, id); err != nil {
 		return sshexec.RunStatus{}, err
 	}
-	status, err := w.deliver(ctx, srv, nil, func(from int64, log io.Writer) (sshexec.RunStatus, error) {
+	status, err := w.deliver(ctx, nil, func(from int64, log io.Writer) (sshexec.RunStatus, error) {
 		return client.Follow(ctx, id, from, log)
 	})
 	if errors.Is(err, sshexec.ErrShrunk) || errors.Is(err, errLogFull) {

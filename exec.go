@@ -60,9 +60,9 @@ func (c *core) execCommand(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
-	return w.detached(ctx, srv, sshexec.RunSpec{
+	return w.detached(ctx, srv, srv.proxied(sshexec.RunSpec{
 		ID: w.runID(), Script: []byte(w.action.Input.Command), User: w.action.Input.User,
-	}, nil)
+	}), nil)
 }
 
 // RunOpts are the options of Servers.Run.
@@ -76,7 +76,8 @@ type RunOpts struct {
 // Run runs a short script attached to a connection, at most once, and returns
 // what it printed. It is for quick questions: when the connection is lost, the
 // outcome is not known. A script that exits other than 0 gives its result
-// together with an *sshexec.ExitError.
+// together with an *sshexec.ExitError. The result is what the script printed, as
+// it is; in the error, which may reach a log, secrets are masked.
 func (s *Servers) Run(ctx context.Context, id string, opts RunOpts) (*sshexec.Result, error) {
 	var v values
 	script := v.text(validate.Command("script", opts.Script))
@@ -95,7 +96,8 @@ func (s *Servers) Run(ctx context.Context, id string, opts RunOpts) (*sshexec.Re
 	if err != nil {
 		return nil, err
 	}
-	return s.f.core.client(srv).Run(ctx, sshexec.Command{Script: script, Args: opts.Args, User: user, Stdin: opts.Stdin})
+	result, err := s.f.core.client(srv).Run(ctx, sshexec.Command{Script: script, Args: opts.Args, User: user, Stdin: opts.Stdin})
+	return result, s.f.core.maskExit(context.WithoutCancel(ctx), srv, user, err)
 }
 
 // activeServer is a server that is ready for work.

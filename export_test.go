@@ -43,8 +43,8 @@ func (t TestWork) SiteRemoved() {
 }
 
 // Deliver stores what read copies of a run's output, as detached runs do.
-func (t TestWork) Deliver(ctx context.Context, srv *Server, read func(from int64, log io.Writer) error) error {
-	_, err := t.w.deliver(ctx, srv, watchSteps, func(from int64, log io.Writer) (sshexec.RunStatus, error) {
+func (t TestWork) Deliver(ctx context.Context, read func(from int64, log io.Writer) error) error {
+	_, err := t.w.deliver(ctx, watchSteps, func(from int64, log io.Writer) (sshexec.RunStatus, error) {
 		return sshexec.RunStatus{}, read(from, log)
 	})
 	return err

@@ -3,9 +3,7 @@ package forge
 import (
 	"context"
 	"errors"
-	"strings"
 
-	"github.com/seed-797f2c2c/forge/internal/lines"
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
@@ -77,27 +75,4 @@ func failureOf(err error) *Failure {
 		f.Reason = ReasonProvider
 	}
 	return f
-}
-
-// presentable bounds a text that may quote what a server said, makes it valid,
-// and masks the secrets in it.
-func (w *work) presentable(ctx context.Context, text string) string {
-	text = text[:min(len(text), maxSaid)]
-	srv, err := w.server(ctx)
-	if err != nil {
-		srv = &Server{}
-	}
-	mask, err := w.secrets(ctx, srv)
-	if err != nil {
-		return "what was said cannot be shown, as its secrets cannot be masked"
-	}
-	parts := strings.Split(text, "\n")
-	for i, part := range parts {
-		part = lines.Clean(part)
-		if mask != nil {
-			part = mask(part, i == len(parts)-1)
-		}
-		parts[i] = part
-	}
-	return strings.Join(parts, "\n")
 }

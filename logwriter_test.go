@@ -34,7 +34,7 @@ func newPrinter(t *testing.T, store forge.Store, q queue.Queue, maxLog int64) *p
 	p.world = w.join(store, q).installs()
 	p.Stub(forge.KindExec, func(ctx context.Context, work forge.TestWork) error {
 		var from int64
-		err := work.Deliver(ctx, p.server, func(at int64, log io.Writer) error {
+		err := work.Deliver(ctx, func(at int64, log io.Writer) error {
 			from = at
 			for rest := p.output[at:]; rest != ""; {
 				n := min(p.chunk, len(rest))

@@ -169,7 +169,9 @@ func actionMethods() map[string]method {
 		"Actions.Get":    id(func(ctx context.Context, s *forge.Actions, id string) error { return second(s.Get(ctx, id)) }),
 		"Actions.Cancel": id(func(ctx context.Context, s *forge.Actions, id string) error { return s.Cancel(ctx, id) }),
 		"Actions.Wait":   id(func(ctx context.Context, s *forge.Actions, id string) error { return second(s.Wait(ctx, id)) }),
-		"Actions.Log":    id(func(ctx context.Context, s *forge.Actions, id string) error { return second(count(s.Log(ctx, id, 0, 0))) }),
+		"Actions.Log": id(func(ctx context.Context, s *forge.Actions, id string) error {
+			return second(count(s.Log(ctx, id, 0, 0)))
+		}),
 		"Actions.Download": id(func(ctx context.Context, s *forge.Actions, id string) error {
 			return second(s.Download(ctx, id, io.Discard))
 		}),

@@ -95,6 +95,7 @@ func (c *core) setStatus(t *txn, a *Action, to ActionStatus) error {
 	if to.Ended() {
 		a.Finished = t.Now()
 		a.Holder, a.Lease, a.RunAt = "", time.Time{}, time.Time{}
+		a.Secrets = nil // nothing more comes that they would be masked in
 		if err := c.unlock(t, a); err != nil {
 			return err
 		}

@@ -124,7 +124,7 @@ func (c *core) protect(ctx context.Context, w *work) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.Logger.ErrorContext(ctx, "a handler panicked", "action", w.action.ID, "kind", w.action.Kind,
-				"panic", p, "stack", string(debug.Stack()))
+				"panic", w.presentable(ctx, fmt.Sprint(p)), "stack", string(debug.Stack()))
 			err = &failure{Failure{Reason: ReasonPanic, Message: fmt.Sprint(p)}}
 		}
 	}()

@@ -1,13 +1,17 @@
 package sshexec
 
 import (
+	"bytes"
 	"io"
 	"strings"
 	"sync"
 	"time"
 )
 
-const maxTail = 4 << 10
+const (
+	maxTail  = 4 << 10
+	keptTail = maxTail + 1 // tells whether there was more, and whether a line ends there
+)
 
 // sink takes one output of a command: it passes it on or keeps its beginning,
 // and keeps its end for an error. It is deaf once it is closed.
@@ -15,7 +19,7 @@ type sink struct {
 	mu        sync.Mutex
 	to        io.Writer // nil: keep the beginning
 	head      []byte
-	tail      []byte // at most twice maxTail
+	tail      []byte // at most twice keptTail
 	truncated bool
 	closed    bool
 	err       error         // of the writer
@@ -30,8 +34,8 @@ func (s *sink) Write(p []byte) (int, error) {
 	if s.closed {
 		return len(p), nil
 	}
-	s.tail = append(s.tail, p[max(0, len(p)-maxTail):]...)
-	if over := len(s.tail) - maxTail; over > maxTail {
+	s.tail = append(s.tail, p[max(0, len(p)-keptTail):]...)
+	if over := len(s.tail) - keptTail; over > keptTail {
 		s.tail = append(s.tail[:0], s.tail[over:]...)
 	}
 	if s.to == nil {
@@ -62,8 +66,12 @@ func (s *sink) close() {
 	s.closed = true
 }
 
-// end is the end of the output as valid UTF-8.
+// end is the end of the output as valid UTF-8: whole lines, as half a secret
+// could not be told from other text.
 func (s *sink) end() string {
-	tail := s.tail[max(0, len(s.tail)-maxTail):]
+	tail := s.tail
+	if over := len(tail) - maxTail; over > 0 {
+		_, tail, _ = bytes.Cut(tail[over-1:], []byte("\n"))
+	}
 	return strings.TrimSpace(strings.ToValidUTF8(string(tail), "\uFFFD"))
 }

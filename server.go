@@ -117,27 +117,38 @@ type Stack struct {
 	Timezone           string // Defaults to "UTC".
 	Source             Source // Defaults to SourceDistro.
 
-	// Before and After are the embedder's own steps, before and after the
-	// stack's.
+	// Before and After are the embedder's own steps: before anything is
+	// installed, on a machine that was found to be the right one, has ended its
+	// first boot and knows its proxies; and after all is installed.
 	Before, After []Step
 
 	// HTTPProxy is the URL of the proxy by which the server reaches http and
-	// https, for packages, git and deploy scripts; NoProxy are the hosts and
-	// domains that it reaches without.
+	// https: for packages, own steps, logins, git, deploy scripts and Exec. It
+	// has no credentials in it, as every user of the server can read it.
+	// NoProxy are the hosts, the domains such as .example.com, the addresses
+	// and the networks that the server reaches without; apt, outside of forge's
+	// runs, knows the hosts alone.
 	HTTPProxy string
 	NoProxy   []string
-	// AptMirror is the URL that takes the place of the distribution's archive,
-	// and AptProxy that of a proxy for packages alone.
+	// AptProxy is the URL of a proxy for packages, in place of HTTPProxy.
+	AptProxy string
+	// AptMirror is the URL that takes the place of the distribution's archive
+	// in apt's sources, as "https://mirror.example.com/debian". For Debian the
+	// security archive is the same with "-security" at its end, as the archive
+	// itself and its mirrors have it.
 	AptMirror string
-	AptProxy  string
 }
 
-// Step is a step of the embedder's own in the installation of a stack.
+// Step is a step of the embedder's own in the installation of a stack. One that
+// fails fails the installation, and Servers.Retry goes on there. Its scripts run
+// as root with -euo pipefail, each in a bash of its own that knows the server's
+// proxies and no passwords; what they print is in the log.
 type Step struct {
-	Name   string // one line, which is shown
-	Script string // bash, run as root with -euo pipefail
-	// Check is bash that exits with 0 where the step is done already. Defaults
-	// to running Script at every attempt.
+	Name   string // one line of at most 60 characters, which is shown
+	Script string // bash, at most 64 KiB
+	// Check is bash that exits with 0 where the step is done: then Script is
+	// not run, and must have made it so otherwise. Defaults to running Script
+	// at every attempt.
 	Check string
 }
 

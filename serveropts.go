@@ -63,6 +63,7 @@ func (o ServerOpts) server() (*Server, error) {
 	}
 	_, err := validate.Port("port", srv.Port)
 	v.text("", err)
+	v.proxies(&srv.Stack)
 	v.text(loginUser(srv.User))
 	config := srv.stackConfig(false)
 	config.ControlKey = anyKey
@@ -103,7 +104,17 @@ func (s *Server) stackConfig(existing bool) stack.Config {
 		Redis: s.Stack.Redis, Composer: s.Stack.Composer, Supervisor: s.Stack.Supervisor, Node: s.Stack.Node,
 		SwapMB: s.Stack.SwapMB, UnattendedUpgrades: s.Stack.UnattendedUpgrades, Timezone: s.Stack.Timezone,
 		SSHPort: s.Port, ControlKey: s.PublicKey, LoginUser: s.User, KeepKeys: existing,
+		Before: ownSteps(s.Stack.Before), After: ownSteps(s.Stack.After),
+		HTTPProxy: s.Stack.HTTPProxy, NoProxy: s.Stack.NoProxy, AptProxy: s.Stack.AptProxy, AptMirror: s.Stack.AptMirror,
 	}
+}
+
+func ownSteps(list []Step) []stack.Step {
+	steps := make([]stack.Step, len(list))
+	for i, s := range list {
+		steps[i] = stack.Step(s)
+	}
+	return steps
 }
 
 // values collects the first error of many values.
@@ -114,6 +125,17 @@ func (v *values) text(value string, err error) string {
 		v.err = asInvalid(err)
 	}
 	return value
+}
+
+// proxies checks the addresses of proxies and mirrors, which are stored in their
+// normal form.
+func (v *values) proxies(s *Stack) {
+	s.HTTPProxy = v.optional("http_proxy", s.HTTPProxy, validate.ProxyURL)
+	s.AptProxy = v.optional("apt_proxy", s.AptProxy, validate.ProxyURL)
+	s.AptMirror = v.optional("apt_mirror", s.AptMirror, validate.MirrorURL)
+	hosts, err := validate.NoProxy("no_proxy", s.NoProxy)
+	v.text("", err)
+	s.NoProxy = hosts
 }
 
 // asInvalid is the error of a value in this package's terms.

@@ -18,9 +18,6 @@ func (s *Site) onServer() sitectl.Site {
 	}
 }
 
-// repo is the site's repository and working copy.
-func (s *Site) repo(branch string) git.Repo { return s.onServer().Repo(s.Repository, branch) }
-
 // site reads the site that the action is about, and its server.
 func (w *work) site(ctx context.Context) (srv *Server, site *Site, err error) {
 	err = w.view(ctx, func(tx Tx) error {
@@ -55,12 +52,16 @@ func (c *core) createSite(ctx context.Context, w *work) error {
 	if err := w.stage(ctx, "clone"); err != nil {
 		return err
 	}
-	spec, err := site.repo(site.Branch).Clone()
+	repo, err := c.repo(ctx, site, site.Branch)
+	if err != nil {
+		return err
+	}
+	spec, err := repo.Clone()
 	if err != nil {
 		return err
 	}
 	spec.ID, spec.Fence = w.runID(), w.fence
-	if err := w.detached(ctx, srv, spec, nil); err != nil {
+	if err := w.detached(ctx, srv, srv.proxied(spec), nil); err != nil {
 		return err
 	}
 	w.done = func(t *txn) error { return c.siteReady(t, w.action, site.ID, SiteInstalled) }
@@ -118,28 +119,28 @@ func (c *core) connectRepository(ctx context.Context, w *work, srv *Server, site
 }
 
 func (c *core) checkAccess(ctx context.Context, w *work, srv *Server, site *Site, public string) error {
-	cmd, err := site.repo(site.Branch).CheckAccess()
+	repo, err := c.repo(ctx, site, site.Branch)
 	if err != nil {
 		return err
 	}
-	result, err := c.client(srv).Run(ctx, cmd)
+	cmd, err := repo.CheckAccess()
+	if err != nil {
+		return err
+	}
+	result, err := c.client(srv).Run(ctx, srv.proxiedCommand(cmd))
 	if err == nil {
 		_, err = git.ParseHead(result.Stdout)
 	}
 	var refused *git.Error
 	if err = git.Explain(err); errors.As(err, &refused) && refused.Outcome == git.AccessRefused {
 		w.done = func(t *txn) error { return c.siteReady(t, w.action, site.ID, SiteAwaitingAccess) }
-		for _, text := range []string{
-			"the repository refuses the site's deploy key; give it access, and connect the site again:", public,
-		} {
-			if err := w.say(ctx, text); err != nil {
-				return err
-			}
+		if err := w.say(ctx, site.refusal()+", and connect the site again"); err != nil || site.overHTTPS() {
+			return err
 		}
-		return nil
+		return w.say(ctx, public)
 	}
 	if err != nil {
-		return w.gitError(err)
+		return w.gitError(site, err)
 	}
 	return nil
 }

@@ -31,15 +31,19 @@ func (c *core) deploy(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
+	repo, err := c.repo(ctx, site, d.Branch)
+	if err != nil {
+		return err
+	}
 	if w.action.Cursor.Run == "" && site.Repository != "" {
 		if err := w.stage(ctx, "commit"); err != nil {
 			return err
 		}
-		if err := c.noteCommit(ctx, w, srv, site, d); err != nil {
+		if err := c.noteCommit(ctx, w, srv, site, repo, d); err != nil {
 			return err
 		}
 	}
-	spec, err := site.deployRun(d)
+	spec, err := site.deployRun(d, repo)
 	if err != nil {
 		return err
 	}
@@ -47,12 +51,12 @@ func (c *core) deploy(ctx context.Context, w *work) error {
 		return err
 	}
 	spec.ID, spec.Fence = w.runID(), w.fence
-	return w.detached(ctx, srv, spec, nil)
+	return w.detached(ctx, srv, srv.proxied(spec), nil)
 }
 
 // deployRun is the run of a deployment: the site's script, or the default one of
 // its kind, as the site's user.
-func (s *Site) deployRun(d *Deployment) (sshexec.RunSpec, error) {
+func (s *Site) deployRun(d *Deployment, repo git.Repo) (sshexec.RunSpec, error) {
 	values := deployscript.Values{
 		Path: s.onServer().Paths().Site, Branch: d.Branch, Domain: s.Domain, Commit: d.CommitHash,
 	}
@@ -69,21 +73,21 @@ func (s *Site) deployRun(d *Deployment) (sshexec.RunSpec, error) {
 	}
 	env := values.Env()
 	if s.Repository != "" {
-		maps.Copy(env, s.repo(d.Branch).Env())
+		maps.Copy(env, repo.Env())
 	}
 	return sshexec.RunSpec{Script: script, User: s.User, Dir: values.Path, Env: env}, nil
 }
 
 // noteCommit fetches what is to be deployed and notes which commit that is.
-func (c *core) noteCommit(ctx context.Context, w *work, srv *Server, site *Site, d *Deployment) error {
-	cmd, err := site.repo(d.Branch).Fetch(d.Commit)
+func (c *core) noteCommit(ctx context.Context, w *work, srv *Server, site *Site, repo git.Repo, d *Deployment) error {
+	cmd, err := repo.Fetch(d.Commit)
 	if err != nil {
 		return err
 	}
 	cmd.Fence = w.fence
-	result, err := c.client(srv).Run(ctx, cmd)
+	result, err := c.client(srv).Run(ctx, srv.proxiedCommand(cmd))
 	if err != nil {
-		return w.gitError(git.Explain(err))
+		return w.gitError(site, git.Explain(err))
 	}
 	commit, err := git.ParseCommit(result.Stdout)
 	if err != nil {
@@ -101,7 +105,7 @@ func (c *core) noteCommit(ctx context.Context, w *work, srv *Server, site *Site,
 }
 
 // gitError makes the action wait where the git server may answer later.
-func (w *work) gitError(err error) error {
+func (w *work) gitError(site *Site, err error) error {
 	const tries = 5
 	var failed *git.Error
 	if !errors.As(err, &failed) {
@@ -110,7 +114,11 @@ func (w *work) gitError(err error) error {
 	if failed.Outcome == git.Unreachable && w.action.Tries < tries {
 		return &waiting{least: 3 * time.Second, most: 30 * time.Second, why: err}
 	}
-	return &failure{Failure{Reason: ReasonError, Message: failed.Error()}}
+	text := failed.Error()
+	if failed.Outcome == git.AccessRefused {
+		text = site.refusal() + ": " + failed.Detail
+	}
+	return &failure{Failure{Reason: ReasonError, Message: text}}
 }
 
 // deployChanged keeps the deployment and its site in step.

@@ -50,7 +50,8 @@ type Site struct {
 	Directory    string // name of the site's directory in the user's home
 
 	Repository string // git URL; empty for none
-	// RepositoryUser and RepositoryToken log in to an https repository.
+	// RepositoryUser and RepositoryToken log in to an https repository. An
+	// empty user is "git".
 	RepositoryUser  string
 	RepositoryToken secret.Sealed
 	Branch          string

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-797f2c2c/forge/internal/git"
 	"github.com/seed-797f2c2c/forge/internal/validate"
+	"github.com/seed-797f2c2c/forge/secret"
 )
 
 // SiteOpts are the options of Sites.Create.
@@ -23,7 +24,12 @@ type SiteOpts struct {
 	// Repository is a git URL: ssh, git@host:path, or https without
 	// credentials. Empty for a site without one.
 	Repository string
-	Branch     string // Defaults to "main".
+	// RepositoryToken is the token or password by which an https repository is
+	// read, and RepositoryUser who logs in with it. The host of the repository
+	// gets them, and no other. Defaults to a public repository, and to "git".
+	RepositoryUser  string
+	RepositoryToken secret.Secret
+	Branch          string // Defaults to "main".
 	// KnownHosts are the host keys of the git server, in known_hosts format.
 	// Defaults to those of GitHub, GitLab and Bitbucket.
 	KnownHosts string
@@ -57,6 +63,7 @@ func (o SiteOpts) site() (*Site, error) {
 		DeployScript:   v.optional("deploy_script", o.DeployScript, validate.DeployScript),
 		DeployTimeout:  o.DeployTimeout,
 		KnownHosts:     o.KnownHosts,
+		RepositoryUser: v.optional("repository_user", o.RepositoryUser, validate.RepositoryUser),
 		Labels:         v.labels(o.Labels),
 		IdempotencyKey: v.optional("idempotency_key", o.IdempotencyKey, validate.IdempotencyKey),
 	}
@@ -84,6 +91,7 @@ func (o SiteOpts) site() (*Site, error) {
 		repo, err := validate.Repository("repository", o.Repository)
 		site.Repository = v.text(repo.URL, err)
 	}
+	v.text("", site.fitsToken(o.RepositoryToken))
 	if site.Kind == StaticSite && site.PHPVersion != "" {
 		v.fail("php_version", "must be empty for a site of kind %q", StaticSite)
 	}

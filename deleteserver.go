@@ -76,12 +76,18 @@ func (c *core) cancelFresh(t *txn, id string) error {
 	return c.cancel(t, a)
 }
 
-// deleteServer removes the machine. Where its id was never learnt, as the answer
-// to the create was lost, it is looked for by forge's label.
+// deleteServer removes the machine, or gives back one that existed before. Where
+// its id was never learnt, as the answer to the create was lost, it is looked for
+// by forge's label.
 func (c *core) deleteServer(ctx context.Context, w *work) error {
 	srv, p, err := w.machine(ctx)
 	if err != nil {
 		return err
+	}
+	if p.Properties().Existing {
+		if err := c.giveBack(ctx, w, srv); err != nil {
+			return err
+		}
 	}
 	ids := []string{srv.ProviderID}
 	if srv.ProviderID == "" {

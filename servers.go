@@ -140,11 +140,22 @@ func (s *Servers) Retry(ctx context.Context, id string) (action *Action, err err
 
 // DeleteOpts are the options of Servers.Delete.
 type DeleteOpts struct {
-	Force bool // also while a deployment runs, which is then cancelled
+	// Force deletes also while a deployment runs, which is then cancelled; and
+	// forgets a server of one's own that does not answer, or cannot be cleaned.
+	Force bool
 }
 
 // Delete removes a server at its provider, with all its sites. What runs on it
 // is cancelled first. The record stays, in state ServerDeleted.
+//
+// A machine that existed before forge is given back: its sites go, with their
+// users and homes, and so do the user forge, forge's keys and configuration of
+// sshd, nginx and FPM, and whatever file the stack wrote; a file that it changed
+// is put back, unless somebody else has changed it since. The keys in the homes
+// of users count again. Packages stay with their sources, and so do databases
+// with their data and settings, the firewall, the time zone, the modes of
+// directories, and what own steps made. It is refused where nobody could log in
+// over SSH afterwards, unless it is forced.
 func (s *Servers) Delete(ctx context.Context, id string, opts *DeleteOpts) (action *Action, err error) {
 	force := opts != nil && opts.Force
 	err = s.f.core.update(ctx, func(t *txn) error {

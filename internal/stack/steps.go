@@ -43,7 +43,7 @@ func (c Config) steps() []step {
 
 // installs returns the steps after the download.
 func (c Config) installs() []step {
-	base := []string{"ca-certificates", "curl", "git", "iproute2", "logrotate", "sudo", "unzip"}
+	base := []string{"ca-certificates", "curl", "git", "git-lfs", "iproute2", "logrotate", "sudo", "unzip"}
 	nginx := []string{"nginx"}
 	if c.OS == "ubuntu-22.04" {
 		nginx = append(nginx, "ssl-cert")

@@ -1,9 +1,11 @@
 # The tools that every step and every site needs.
 
 check_base() {
-    installed "${base_packages[@]}"
+    installed "${base_packages[@]}" && git config --system filter.lfs.process >/dev/null
 }
 
 apply_base() {
     apt_install "${base_packages[@]}"
+    # What git checks out has the large files in the place of their pointers.
+    git lfs install --system --skip-repo >/dev/null
 }

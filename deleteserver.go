@@ -202,5 +202,8 @@ func (c *core) removeSite(t *txn, site *Site, action string) error {
 	if err := t.Locks().Delete(siteLock(site.ID)); err != nil {
 		return err
 	}
+	if err := removeDeliveries(t, site.ID); err != nil {
+		return err
+	}
 	return t.Sites().Delete(site.ID)
 }

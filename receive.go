@@ -97,3 +97,18 @@ func (s *Site) ref() string {
 	}
 	return "refs/heads/" + s.Branch
 }
+
+// removeDeliveries removes what was received for a site.
+func removeDeliveries(t *txn, siteID string) error {
+	for {
+		some, err := t.Deliveries().List(DeliveryFilter{Site: siteID}, Page{Limit: MaxPage})
+		if err != nil || len(some) == 0 {
+			return err
+		}
+		for _, d := range some {
+			if err := t.Deliveries().Delete(d.ID); err != nil {
+				return err
+			}
+		}
+	}
+}

@@ -17,6 +17,7 @@ type Change struct {
 // check refuses what no git repository has.
 func (c *Change) check() error {
 	if c.Ref == "" {
+		*c = Change{}
 		return nil
 	}
 	if !strings.HasPrefix(c.Ref, "refs/") {

@@ -46,7 +46,8 @@ func TestChanges(t *testing.T) {
 			webhook.Change{Ref: main, Deleted: true}},
 		"a tag with the branch's name": {"bitbucket cloud", cloud(`{"new":` + state("tag", "main", head) + `}`),
 			webhook.Change{Ref: "refs/tags/main", Commit: head}},
-		"none on a server": {"bitbucket data center", server(), webhook.Change{}},
+		"nothing about nothing": {"bitbucket cloud", cloud(`{}`, `{"new":null,"old":null}`), webhook.Change{}},
+		"none on a server":      {"bitbucket data center", server(), webhook.Change{}},
 		"a deletion on a server": {"bitbucket data center", server(change("refs/tags/v1", head, "ADD"), change(main, zeros, "DELETE")),
 			webhook.Change{Ref: main, Deleted: true}},
 	} {

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 	"net/http"
 
 	"github.com/seed-797f2c2c/forge/internal/webhook"
@@ -47,10 +48,12 @@ const (
 
 // sign is the signature of a body.
 func sign(secret, body string) string {
-	mac := hmac.New(sha256.New, []byte(secret))
+	mac := signer(secret)
 	mac.Write([]byte(body))
 	return hex.EncodeToString(mac.Sum(nil))
 }
+
+func signer(secret string) hash.Hash { return hmac.New(sha256.New, []byte(secret)) }
 
 func headers(pairs ...string) http.Header {
 	h := http.Header{}

@@ -35,21 +35,43 @@ type Layer struct {
 // no machine uses them.
 func Layered(t testing.TB, layer Layer) *Machine {
 	t.Helper()
+	name, dirs, held := layer.image(t)
+	// Held until the machine has mounted it, so that none removes it before.
+	defer held.Release()
+	return boot(t, newProvider(t, map[string]string{name: dirs}), name)
+}
+
+// Image returns the layer for nspawn.Config.Images. It is made as by Layered.
+func (layer Layer) Image(t testing.TB) string {
+	t.Helper()
+	_, dirs, held := layer.image(t)
+	held.Release()
+	return dirs
+}
+
+// image returns the layer with its lock held.
+func (layer Layer) image(t testing.TB) (name, dirs string, held *filelock.Held) {
+	t.Helper()
 	newProvider(t, nil) // skips before anything is made
-	name := layer.Name + "-" + Image()
+	name = layer.Name + "-" + Image()
 	sum := sha256.Sum256([]byte(layer.Version))
 	dir := filepath.Join(layers, name+"-"+hex.EncodeToString(sum[:6]))
 	held, err := filelock.Acquire(t.Context(), filepath.Join(layers, "lock"), name)
 	require.NoError(t, err)
-	// Held until the machine has mounted it, so that none removes it before.
-	defer held.Release()
-	dirs := stored(dir)
+	made := false
+	defer func() {
+		if !made {
+			held.Release()
+		}
+	}()
+	dirs = stored(dir)
 	if dirs == "" {
 		require.NoError(t, discard(dir))
 		dirs = makeLayer(t, layer, dir)
 		require.NoError(t, discardOthers(name, dir))
 	}
-	return boot(t, newProvider(t, map[string]string{name: dirs}), name)
+	made = true
+	return name, dirs, held
 }
 
 // stored returns the directories of a layer, joined by colons, when the layer

@@ -21,14 +21,10 @@ func TestSweep(t *testing.T) {
 
 	p, err := nspawn.New(nspawn.Config{})
 	require.NoError(t, err)
-	public, _, err := ed25519.GenerateKey(nil)
-	require.NoError(t, err)
-	key, err := ssh.NewPublicKey(public)
-	require.NoError(t, err)
 	dead := exec.CommandContext(t.Context(), "true")
 	require.NoError(t, dead.Run())
 	spec := provider.Spec{
-		ID: "sweep-" + strconv.Itoa(os.Getpid()), Name: "left", AuthorizedKey: string(ssh.MarshalAuthorizedKey(key)),
+		ID: "sweep-" + strconv.Itoa(os.Getpid()), Name: "left", AuthorizedKey: anyKey(t),
 		Labels: map[string]string{"forge-test-owner": strconv.Itoa(dead.Process.Pid) + "-1"},
 	}
 	left, err := p.Create(t.Context(), spec)
@@ -45,4 +41,13 @@ func TestSweep(t *testing.T) {
 	_, err = p.Get(t.Context(), unowned.ID)
 	require.NoError(t, err, "no test made it")
 	live.Must(t, "true")
+}
+
+func anyKey(t *testing.T) string {
+	t.Helper()
+	public, _, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	key, err := ssh.NewPublicKey(public)
+	require.NoError(t, err)
+	return string(ssh.MarshalAuthorizedKey(key))
 }

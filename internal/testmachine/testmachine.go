@@ -54,10 +54,17 @@ func New(t testing.TB) *Machine {
 // Image is the image of the machines: FORGE_TEST_IMAGE, or else "debian-12".
 func Image() string { return cmp.Or(os.Getenv("FORGE_TEST_IMAGE"), "debian-12") }
 
-// newProvider skips the test, or fails it, where machines cannot be had.
 func newProvider(t testing.TB, images map[string]string) *nspawn.Provider {
 	t.Helper()
-	p, err := nspawn.New(nspawn.Config{Images: images, SuppressSync: true, Logger: slog.New(slog.DiscardHandler)})
+	return Provider(t, nspawn.Config{Images: images})
+}
+
+// Provider returns a provider of machines on this host, which do not outlive
+// it. It skips the test, or fails it, where machines cannot be had.
+func Provider(t testing.TB, cfg nspawn.Config) *nspawn.Provider {
+	t.Helper()
+	cfg.SuppressSync, cfg.Logger = true, slog.New(slog.DiscardHandler)
+	p, err := nspawn.New(cfg)
 	require.NoError(t, err)
 	if err := p.Validate(t.Context()); err != nil {
 		require.NotEqual(t, "1", os.Getenv("FORGE_TEST_MACHINES"), err.Error())

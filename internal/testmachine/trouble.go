@@ -82,6 +82,8 @@ func (m *Machine) nft(t testing.TB, rules string) {
 	require.NoError(t, err, string(out))
 }
 
+var errGoingDown = errors.New("still going down")
+
 // Reboot restarts the machine as a user would, and waits for SSH.
 func (m *Machine) Reboot(t testing.TB) {
 	t.Helper()
@@ -92,7 +94,7 @@ func (m *Machine) Reboot(t testing.TB) {
 		m.pool.Forget(m.ID)
 		now, err := m.Run(ctx, sshexec.Command{Script: bootID})
 		if err == nil && string(now.Stdout) == before {
-			err = errors.New("still going down")
+			err = errGoingDown
 		}
 		return err
 	})

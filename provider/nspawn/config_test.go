@@ -24,6 +24,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"mirror of a file":    {Mirrors: map[string]string{"debian": "file:///srv/debian"}},
 		"mirror with options": {Mirrors: map[string]string{"debian": "http://mirror.test/debian [trusted=yes]"}},
 		"relative image":      {Images: map[string]string{"mine": "image"}},
+		"too small a disk":    {DiskMiB: 1},
 		"image with options":  {Images: map[string]string{"mine": "/image,upperdir=/"}},
 	} {
 		_, err := nspawn.New(cfg)

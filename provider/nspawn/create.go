@@ -58,7 +58,7 @@ func (p *Provider) create(ctx context.Context, spec provider.Spec) (*provider.Ma
 	if err != nil {
 		return nil, err
 	}
-	rec = &record{SpecID: spec.ID, Name: spec.Name, Labels: spec.Labels, Lower: lower, Created: time.Now().UTC()}
+	rec = &record{SpecID: spec.ID, Name: spec.Name, Labels: spec.Labels, Lower: lower, DiskMiB: p.cfg.DiskMiB, Created: time.Now().UTC()}
 	if err := p.make(ctx, id, rec, files); err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
 		defer cancel()
@@ -73,7 +73,7 @@ func (p *Provider) make(ctx context.Context, id string, rec *record, files []fil
 		return fmt.Errorf("network: %w", err)
 	}
 	d := p.disk(id)
-	if err := d.mount(id, rec.Lower); err != nil {
+	if err := d.mount(ctx, id, rec); err != nil {
 		return fmt.Errorf("disk: %w", err)
 	}
 	if err := d.write(append(files, file{"etc/resolv.conf", 0o644, resolvConf()})...); err != nil {
@@ -133,7 +133,7 @@ func (p *Provider) restart(ctx context.Context, id string) error {
 		}
 	}
 	d := p.disk(id)
-	if err := d.mount(id, rec.Lower); err != nil {
+	if err := d.mount(ctx, id, rec); err != nil {
 		return fmt.Errorf("disk: %w", err)
 	}
 	return d.start(ctx, id, rec.Name, p.cfg.SuppressSync)

@@ -1,12 +1,14 @@
 package nspawn
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,9 +19,16 @@ type disk string
 func (d disk) root() string  { return filepath.Join(string(d), "root") }
 func (d disk) upper() string { return filepath.Join(string(d), "upper") }
 func (d disk) log() string   { return filepath.Join(string(d), "console.log") }
+func (d disk) file() string  { return string(d) + ".ext4" } // where its size is bounded
 
-// mount puts the disk on lower, the directories of the image joined by colons.
-func (d disk) mount(name, lower string) error {
+// minDiskMiB is what ext4 and a machine that boots need.
+const minDiskMiB = 32
+
+// mount puts the disk on the directories of the machine's image.
+func (d disk) mount(ctx context.Context, name string, rec *record) error {
+	if err := d.bound(ctx, rec.DiskMiB); err != nil {
+		return err
+	}
 	work := filepath.Join(string(d), "work")
 	for _, dir := range []string{d.root(), d.upper(), work} {
 		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // the machine's users read it
@@ -29,7 +38,26 @@ func (d disk) mount(name, lower string) error {
 	if slices.Contains(mountsBelow(string(d)), d.root()) {
 		return nil
 	}
-	return mountOverlay(name, d.root(), fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", lower, d.upper(), work))
+	return mountOverlay(name, d.root(), fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", rec.Lower, d.upper(), work))
+}
+
+// bound makes the disk's directory a file system of its own, of that size.
+func (d disk) bound(ctx context.Context, mib int) error {
+	if mib == 0 || slices.Contains(mountsBelow(string(d)), string(d)) {
+		return nil
+	}
+	if err := os.MkdirAll(string(d), 0o755); err != nil { //nolint:gosec // the machine's users read it
+		return err
+	}
+	if !exists(d.file()) {
+		// No room is kept for root. An mkfs that failed is followed by a removal.
+		_, err := run(ctx, "", "mkfs.ext4", "-q", "-m", "0", d.file(), strconv.Itoa(mib)+"M")
+		if err != nil {
+			return err
+		}
+	}
+	_, err := run(ctx, "", "mount", "-o", "loop", d.file(), string(d))
+	return err
 }
 
 // removeTree removes a directory and whatever is mounted in it.

@@ -34,6 +34,11 @@ type Config struct {
 	// address or route of the host.
 	Subnet netip.Prefix
 
+	// DiskMiB bounds what a machine can write, in MiB: its disk is an ext4 file
+	// system of that size. Such a machine cannot be frozen. Defaults to no bound
+	// but that of Dir.
+	DiskMiB int
+
 	// SuppressSync makes the syncs of a machine return at once, so that an
 	// install takes half as long, and a crash of this host may cost the
 	// machine its disk: for machines that are not kept. It is set when a
@@ -68,6 +73,9 @@ func New(cfg Config) (*Provider, error) {
 	cfg.Dir = filepath.Clean(cfg.Dir)
 	if s := cfg.Subnet; s.IsValid() && (!s.Addr().Is4() || s.Bits() > 29 || s.Masked() != s) {
 		return nil, fmt.Errorf("nspawn: Subnet %s: %w: must be an IPv4 network of at most /29", s, provider.ErrInvalid)
+	}
+	if cfg.DiskMiB != 0 && cfg.DiskMiB < minDiskMiB {
+		return nil, fmt.Errorf("nspawn: DiskMiB %d: %w: must be at least %d", cfg.DiskMiB, provider.ErrInvalid, minDiskMiB)
 	}
 	for dist, mirror := range cfg.Mirrors {
 		if err := checkMirror(dist, mirror); err != nil {

@@ -26,6 +26,7 @@ type record struct {
 	Name    string
 	Labels  map[string]string
 	Lower   string       // directories of its image, joined by colons
+	DiskMiB int          // of its disk; 0 for no bound
 	Net     netip.Prefix // its /30 network
 	Created time.Time
 	Made    bool // Create came to its end

@@ -49,7 +49,7 @@ func (p *Provider) Validate(ctx context.Context) error {
 	if _, err := run(ctx, "", "nft", "list", "tables"); err != nil {
 		return fmt.Errorf("nspawn: %w: nftables in the kernel: %w", provider.ErrMissing, err)
 	}
-	if err := p.probeOverlay(); err != nil {
+	if err := p.probeOverlay(ctx); err != nil {
 		return fmt.Errorf("nspawn: %w: overlayfs on %s, choose a Dir on ext4, xfs or tmpfs: %w", provider.ErrMissing, p.cfg.Dir, err)
 	}
 	return nil
@@ -57,7 +57,7 @@ func (p *Provider) Validate(ctx context.Context) error {
 
 // probeOverlay mounts one, which loads the kernel's module and asks the file
 // system of Dir as well.
-func (p *Provider) probeOverlay() (err error) {
+func (p *Provider) probeOverlay(ctx context.Context) (err error) {
 	if err := os.MkdirAll(p.cfg.Dir, 0o700); err != nil {
 		return err
 	}
@@ -74,5 +74,5 @@ func (p *Provider) probeOverlay() (err error) {
 	if err := os.Mkdir(lower, 0o750); err != nil {
 		return err
 	}
-	return disk(dir).mount("probe", lower)
+	return disk(dir).mount(ctx, "probe", &record{Lower: lower})
 }

@@ -32,6 +32,11 @@ func (c *core) secretsOf(ctx context.Context, a *Action) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.Kind == KindSetEnvironment && len(sites) > 0 {
+		next := *sites[0]
+		next.Environment = a.Input.Sealed
+		sites = append(sites, &next)
+	}
 	return c.reveal(ctx, srv, sites)
 }
 
@@ -87,29 +92,51 @@ func orNone[T any](record *T, err error) (*T, error) {
 	return record, err
 }
 
+// sealedAt is a sealed secret, if there is one, and where it is sealed for.
+type sealedAt struct {
+	sealed secret.Sealed
+	place  string
+}
+
+func (s *Server) secrets() []sealedAt {
+	return []sealedAt{
+		{s.ControlKey, controlKeyPlace(s.ID)}, {s.InjectedHostKey, hostKeyPlace(s.ID)},
+		{s.DatabasePassword, databasePlace(s.ID)}, {s.RedisPassword, redisPlace(s.ID)},
+	}
+}
+
+// hookSecretsEver are also those that are good no more.
+func (s *Site) hookSecretsEver() []sealedAt {
+	webhook, deployURL := hookPlace(s.ID, Webhook), hookPlace(s.ID, DeployURL)
+	return []sealedAt{
+		{s.Webhook.Current, webhook}, {s.Webhook.Previous, webhook},
+		{s.DeployURL.Current, deployURL}, {s.DeployURL.Previous, deployURL},
+	}
+}
+
 // reveal opens the secrets of a server, if there is one, and of sites.
 func (c *core) reveal(ctx context.Context, srv *Server, sites []*Site) (values []string, err error) {
+	var all []sealedAt
 	if srv != nil {
-		for place, sealed := range map[string]secret.Sealed{
-			controlKeyPlace(srv.ID): srv.ControlKey, hostKeyPlace(srv.ID): srv.InjectedHostKey,
-			databasePlace(srv.ID): srv.DatabasePassword, redisPlace(srv.ID): srv.RedisPassword,
-		} {
-			if len(sealed) == 0 {
-				continue
-			}
-			value, err := c.Sealer.Open(ctx, sealed, place)
-			if err != nil {
-				return nil, fmt.Errorf("open what is masked: %w", err)
-			}
-			values = append(values, value.Reveal())
-		}
+		all = srv.secrets()
 	}
 	for _, site := range sites {
+		all = append(all, site.hookSecretsEver()...)
 		some, err := c.siteSecrets(ctx, site)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, some...)
+	}
+	for _, s := range all {
+		if len(s.sealed) == 0 {
+			continue
+		}
+		value, err := c.Sealer.Open(ctx, s.sealed, s.place)
 		if err != nil {
 			return nil, fmt.Errorf("open what is masked: %w", err)
 		}
-		values = append(values, some...)
+		values = append(values, value.Reveal())
 	}
 	return values, nil
 }

@@ -209,7 +209,7 @@ func (c *core) siteSecrets(ctx context.Context, site *Site) (values []string, er
 	}
 	for _, v := range vars {
 		if !v.Plain {
-			values = append(values, v.Value.Reveal())
+			values = append(values, v.Value.Reveal(), dotenv.Spelled(v.Value.Reveal()))
 		}
 	}
 	if len(site.RepositoryToken) > 0 {

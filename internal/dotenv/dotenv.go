@@ -55,13 +55,11 @@ func Marshal(vars []Var) ([]byte, error) {
 		if strings.Contains(v.Value, "\x00") || !utf8.ValidString(v.Value) {
 			return nil, fmt.Errorf("environment: the value of %s is not text in UTF-8 without NUL", v.Name)
 		}
-		body.WriteString(v.Name + "=")
-		if literal(v.Value) {
-			body.WriteString("'" + v.Value + "'")
-		} else {
-			writeQuoted(&body, v.Value)
+		quote := "'"
+		if !literal(v.Value) {
+			quote = `"`
 		}
-		body.WriteByte('\n')
+		body.WriteString(v.Name + "=" + quote + Spelled(v.Value) + quote + "\n")
 	}
 	file := []byte(Header)
 	for _, h := range helpers {
@@ -78,10 +76,13 @@ func literal(value string) bool {
 	return !strings.ContainsAny(value, "'\r\n") && !strings.Contains(value, `="`)
 }
 
-// writeQuoted writes a value in double quotes.
-func writeQuoted(b *bytes.Buffer, value string) {
+// Spelled is how a value stands in a file, between its quotes.
+func Spelled(value string) string {
+	if literal(value) {
+		return value
+	}
+	var b strings.Builder
 	lines := strings.Contains(value, "\n")
-	b.WriteByte('"')
 	for i := range len(value) {
 		c, last := value[i], i == len(value)-1
 		switch {
@@ -103,5 +104,5 @@ func writeQuoted(b *bytes.Buffer, value string) {
 			b.WriteByte(c)
 		}
 	}
-	b.WriteByte('"')
+	return b.String()
 }

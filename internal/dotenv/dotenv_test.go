@@ -120,7 +120,7 @@ func quoted(text string, known map[string]string) (value, rest string, ok bool) 
 		case '"':
 			return b.String(), text[1:], true
 		case '\\':
-			if len(text) < 2 || !strings.Contains(`\"r`, text[1:2]) {
+			if len(text) < 2 || !strings.ContainsRune(`\"r`, rune(text[1])) {
 				return "", "", false
 			}
 			b.WriteString(escapes.Replace(text[:2]))

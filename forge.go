@@ -44,6 +44,9 @@ type Config struct {
 	// MaxLog bounds the text that is stored of one action's log, in bytes; the
 	// run goes on beyond it. Defaults to 256 MiB.
 	MaxLog int64
+	// Retention says what is removed when it is old enough. Defaults to
+	// nothing.
+	Retention Retention
 	// SSH configures the connections to servers.
 	SSH sshexec.PoolConfig
 	// Logger receives what an operator should see. Defaults to no log.
@@ -79,6 +82,9 @@ type core struct {
 func New(cfg Config) (*Forge, error) {
 	if cfg.Store == nil {
 		return nil, invalid("store", "is required")
+	}
+	if err := cfg.Retention.check(); err != nil {
+		return nil, err
 	}
 	if cfg.Sealer == nil {
 		cfg.Sealer = secret.NewEphemeral()

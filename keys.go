@@ -101,8 +101,7 @@ func (s *Keys) Delete(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		live := []GrantStatus{GrantPending, GrantSynced, GrantFailed, GrantRevoking}
-		grants, err := t.Grants().List(GrantFilter{Key: id, Status: live}, Page{Limit: 1})
+		grants, err := t.Grants().List(GrantFilter{Key: id, Status: liveGrants()}, Page{Limit: 1})
 		if err != nil {
 			return err
 		}
@@ -112,6 +111,11 @@ func (s *Keys) Delete(ctx context.Context, id string) error {
 		t.Emit(Event{Owner: key.Owner, Type: EventRemoved, Subject: Subject{SubjectKey, key.ID}})
 		return t.Keys().Delete(id)
 	})
+}
+
+// liveGrants are the states in which a server may let a key in.
+func liveGrants() []GrantStatus {
+	return []GrantStatus{GrantPending, GrantSynced, GrantFailed, GrantRevoking}
 }
 
 // SyncOpts say where a key is put to or taken from.

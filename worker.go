@@ -78,6 +78,7 @@ func (c *core) run(ctx context.Context, pools queue.Pools) error {
 		}
 	})
 	background.Go(func() { c.sweepAll(ctx, pools) })
+	background.Go(func() { c.purgeAll(ctx) })
 	return c.Queue.Run(ctx, pools, func(jobCtx context.Context, j queue.Job) error {
 		return c.handle(ctx, jobCtx, j)
 	})

@@ -1,10 +1,11 @@
 // Package dotenv writes environment files that those who read them read alike.
 //
-// Names and values come back as they were, whatever text the values are,
-// from vlucas/phpdotenv and symfony/dotenv, and from bash, where a carriage
-// return alone comes back as the two characters \r. Python's, node's and Ruby's
-// dotenv read what is set in single quotes, but for backslashes and ${}.
-// Symfony takes no name that begins with two underscores, or one and a digit.
+// Names and values come back as they were, whatever text the values are, from
+// vlucas/phpdotenv and symfony/dotenv, and from bash, where a carriage return
+// alone comes back as the two characters \r. Python's, node's and Ruby's dotenv
+// read what is set in single quotes, but for backslashes and ${}; in double
+// quotes Ruby's runs what is in $(). Symfony takes no name that begins with two
+// underscores, or with one and a digit.
 package dotenv
 
 import (
@@ -26,7 +27,7 @@ var namePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 // IsName reports whether a variable can have this name.
 func IsName(name string) bool {
 	for _, h := range helpers {
-		if h.name == name {
+		if h.Name == name {
 			return false
 		}
 	}
@@ -35,14 +36,11 @@ func IsName(name string) bool {
 
 // helpers are variables whose values are characters that have no spelling in
 // double quotes which all readers share. Only those that are used are written.
-var helpers = []struct {
-	char       byte
-	name, line string
-}{
-	{'\\', "FORGE_BACKSLASH", `FORGE_BACKSLASH='\'`},
-	{'$', "FORGE_DOLLAR", "FORGE_DOLLAR='$'"},
-	{'`', "FORGE_BACKTICK", "FORGE_BACKTICK='`'"},
-	{'=', "FORGE_EQUALS", "FORGE_EQUALS='='"},
+var helpers = []Var{
+	{"FORGE_BACKSLASH", `\`},
+	{"FORGE_DOLLAR", "$"},
+	{"FORGE_BACKTICK", "`"},
+	{"FORGE_EQUALS", "="},
 }
 
 // Marshal returns the file of an environment, in its order.
@@ -63,8 +61,8 @@ func Marshal(vars []Var) ([]byte, error) {
 	}
 	file := []byte(Header)
 	for _, h := range helpers {
-		if bytes.Contains(body.Bytes(), []byte("${"+h.name+"}")) {
-			file = append(file, h.line+"\n"...)
+		if bytes.Contains(body.Bytes(), []byte("${"+h.Name+"}")) {
+			file = append(file, h.Name+"='"+h.Value+"'\n"...)
 		}
 	}
 	return append(file, body.Bytes()...), nil

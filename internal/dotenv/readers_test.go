@@ -37,10 +37,21 @@ var readers = map[string]reader{
 	"python": {"/usr/lib/python3/dist-packages/dotenv/main.py", []string{"/usr/bin/python3", "-c", `
 import sys, dotenv
 for k, v in dotenv.dotenv_values(sys.argv[1]).items():
-    if k.startswith('E_'): sys.stdout.buffer.write((k + '=' + v).encode() + b'\0')`}, strings.NewReplacer("'", "", `\`, "", "\r", "", "${", "", "\n", "", `="`, "").Replace},
+    if k.startswith('E_'): sys.stdout.buffer.write((k + '=' + v).encode() + b'\0')`}, asIs},
 	"bash": {"/bin/bash", []string{"/bin/bash", "-euo", "pipefail", "-c", `
 		set -a; . "$1"
 		for name in "${!E_@}"; do printf '%s=%s\0' "$name" "${!name}"; done`, "bash"}, strings.NewReplacer("\r", "").Replace},
+}
+
+// asIs leaves the values out that are not set in single quotes, or that Python
+// changes there.
+func asIs(value string) string {
+	for _, piece := range []string{"'", `\`, "\r", "\n", `="`, "${"} {
+		if strings.Contains(value, piece) {
+			return ""
+		}
+	}
+	return value
 }
 
 // each runs a test for each of the readers that are installed.

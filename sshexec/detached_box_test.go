@@ -22,15 +22,17 @@ func newBox(t testing.TB) *box {
 	return &box{target: testmachine.New(t).Target()}
 }
 
-// await waits until the machine lets us in again.
-func (b *box) await(t testing.TB) {
+// awaitBoot waits until the machine lets us in at another boot.
+func (b *box) awaitBoot(t testing.TB, last string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		c, err := sshexec.Dial(t.Context(), b.target)
-		if err == nil {
-			_ = c.Close()
+		if err != nil {
+			return false
 		}
-		return err == nil
+		defer func() { _ = c.Close() }()
+		result, err := c.Run(t.Context(), sshexec.Command{Script: "cat /proc/sys/kernel/random/boot_id"})
+		return err == nil && string(result.Stdout) != last
 	}, time.Minute, 500*time.Millisecond)
 }
 

@@ -47,17 +47,21 @@ func TestDetachedReboot(t *testing.T) {
 	status, _ := attach(t, b.dial(t), sshexec.RunSpec{ID: newID(), Script: []byte("systemctl daemon-reexec; exit 3")})
 	require.Equal(t, 3, status.ExitCode, "systemd began anew in the middle, as for its own upgrade")
 
-	spec := sshexec.RunSpec{ID: newID(), Script: []byte("echo ran; sleep 1000"), Files: map[string][]byte{"key": nil}}
-	run := b.follow(t, spec)
-	b.sh(t, "sync; systemd-run --quiet --on-active=1ms systemctl reboot --force --force")
-	<-run.done
-	require.ErrorIs(t, run.err, sshexec.ErrUnknown)
-	b.await(t)
-	c := b.dial(t)
-	status, log := attach(t, c, spec)
-	require.Equal(t, sshexec.RunStatus{State: sshexec.RunInterrupted, LogSize: 4}, status)
-	require.Equal(t, "ran\n", log)
-	require.Equal(t, "claim\nlog\n", b.sh(t, "ls /var/lib/forge/runs/%s", spec.ID), "its secrets are gone")
+	for _, how := range []string{"systemctl reboot --force --force", "systemctl reboot"} {
+		spec := sshexec.RunSpec{ID: newID(), Script: []byte("echo ran; sleep 1000"), Files: map[string][]byte{"key": nil}}
+		run := b.follow(t, spec)
+		boot := b.sh(t, "cat /proc/sys/kernel/random/boot_id")
+		b.sh(t, "sync; systemd-run --quiet --on-active=1ms %s", how)
+		<-run.done
+		if run.err != nil { // else it saw the end before the connection was cut
+			require.ErrorIs(t, run.err, sshexec.ErrUnknown)
+		}
+		b.awaitBoot(t, boot)
+		status, log := attach(t, b.dial(t), spec)
+		require.Equal(t, sshexec.RunStatus{State: sshexec.RunInterrupted, LogSize: 4}, status, how)
+		require.Equal(t, "ran\n", log)
+		require.Equal(t, "claim\nlog\n", b.sh(t, "ls /var/lib/forge/runs/%s", spec.ID), "its secrets are gone")
+	}
 }
 
 func BenchmarkAttach(b *testing.B) {

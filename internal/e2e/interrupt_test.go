@@ -46,6 +46,8 @@ func TestInterruptions(t *testing.T) { //nolint:tparallel // its parts use the s
 		srv, err = e.Servers.Get(t.Context(), srv.ID)
 		require.NoError(t, err)
 		require.Equal(t, forge.ServerError, srv.Status)
+	}) && t.Run("installs on a machine that stops", func(t *testing.T) {
+		stoppedInstalls(t, e, srv, machine)
 	}) && t.Run("an install that fails", func(t *testing.T) {
 		action, err := e.Servers.Retry(t.Context(), srv.ID)
 		require.NoError(t, err)
@@ -90,6 +92,7 @@ func TestInterruptions(t *testing.T) { //nolint:tparallel // its parts use the s
 	})
 	require.True(t, ok)
 	t.Run("a deployment", func(t *testing.T) { interruptedDeployment(t, e, srv) })
+	t.Run("deployments on a machine that stops", func(t *testing.T) { stoppedDeployments(t, e, srv, machine) })
 	t.Run("a full log", func(t *testing.T) {
 		action, err := e.Servers.Exec(t.Context(), srv.ID, forge.ExecOpts{
 			User: "forge", Command: "seq -f '%079.0f' 1 400000; touch ~/came-to-its-end",

@@ -240,3 +240,46 @@ func ExampleForge_Events() {
 	// Output:
 	// server status pending
 }
+
+// A server that is archived is left alone until it is wanted again.
+func ExampleServers_Archive() {
+	ctx, f := context.Background(), newForge()
+	server, action, err := f.Servers.Create(ctx, forge.ServerOpts{Name: "web-1", Provider: "cloud"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := f.Actions.Cancel(ctx, action.ID); err != nil {
+		log.Fatal(err)
+	}
+	if err := f.Servers.Archive(ctx, server.ID); err != nil {
+		log.Fatal(err)
+	}
+	_, err = f.Servers.Retry(ctx, server.ID)
+	fmt.Println(err)
+	if err := f.Servers.Unarchive(ctx, server.ID); err != nil {
+		log.Fatal(err)
+	}
+	server, err = f.Servers.Get(ctx, server.ID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(server.Status)
+	// Output:
+	// not possible in this state: the server is archived; unarchive it first
+	// error
+}
+
+// A reboot is finished when the machine is back.
+func ExampleServers_Reboot() {
+	ctx, f := context.Background(), newForge()
+	action, err := f.Servers.Reboot(ctx, "the server's id")
+	if err != nil {
+		fmt.Println(errors.Is(err, forge.ErrNotFound))
+		return
+	}
+	if _, err := f.Actions.Wait(ctx, action.ID); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// true
+}

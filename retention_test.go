@@ -125,6 +125,7 @@ func TestRetention(t *testing.T) {
 			return tx.Actions().Update(a)
 		})
 
+		time.Sleep(30 * time.Minute) // to look between two purges
 		time.Sleep(span - time.Hour)
 		for _, id := range []string{command.ID, made.ID, second.Action} {
 			_, err := k.log(id)

@@ -208,8 +208,13 @@ func (c *core) siteSecrets(ctx context.Context, site *Site) (values []string, er
 		return nil, err
 	}
 	for _, v := range vars {
-		if !v.Plain {
-			values = append(values, v.Value.Reveal(), dotenv.Spelled(v.Value.Reveal()))
+		if v.Plain {
+			continue
+		}
+		value := v.Value.Reveal()
+		values = append(values, value)
+		if spelled := dotenv.Spelled(value); spelled != value {
+			values = append(values, spelled)
 		}
 	}
 	if len(site.RepositoryToken) > 0 {

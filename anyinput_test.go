@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/secret"
 )
 
 // Whatever a field holds: a typed error and nothing written, or a record that
@@ -49,13 +50,14 @@ func TestAnyInputIsRefusedOrStable(t *testing.T) {
 			opts := forge.SiteOpts{Domain: text.Draw(rt, "domain"), Aliases: words.Draw(rt, "aliases"),
 				Kind: forge.SiteKind(rapid.SampledFrom([]string{"", "php", "static", "?"}).Draw(rt, "kind")), Labels: labels,
 				WebDirectory: text.Draw(rt, "web"), PHPVersion: text.Draw(rt, "php"), Repository: text.Draw(rt, "repository"),
-				Branch: text.Draw(rt, "branch"), DeployScript: text.Draw(rt, "script"), KnownHosts: text.Draw(rt, "hosts")}
+				Branch: text.Draw(rt, "branch"), DeployScript: text.Draw(rt, "script"), KnownHosts: text.Draw(rt, "hosts"),
+				RepositoryUser: text.Draw(rt, "user"), RepositoryToken: secret.New(rapid.SampledFrom([]string{"", "", "t", "a\nb"}).Draw(rt, "token"))}
 			var site *forge.Site
 			site, _, err = f.Sites.Create(t.Context(), f.server.ID, opts)
 			again = func() error {
 				same, _, err := f.Sites.Create(t.Context(), f.server.ID, forge.SiteOpts{Domain: "again." + site.Domain, Kind: site.Kind,
 					WebDirectory: site.WebDirectory, PHPVersion: site.PHPVersion, Repository: site.Repository, Branch: site.Branch,
-					DeployScript: site.DeployScript, KnownHosts: site.KnownHosts, Labels: site.Labels})
+					DeployScript: site.DeployScript, KnownHosts: site.KnownHosts, RepositoryUser: site.RepositoryUser, Labels: site.Labels})
 				if err != nil {
 					return err
 				}

@@ -48,7 +48,7 @@ func TestBadInputIsRefusedAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	all := make(map[string]refusal)
 	for _, some := range []map[string]refusal{
-		badServers(), badSites(), badRepositories(), badKeys(), badCommands(), badStates(), unknownIDs(),
+		badServers(), badSites(), badRepositories(), badKeys(), badCommands(), badStates(), unknownIDs(), badTokens(),
 	} {
 		for name, r := range some {
 			require.NotContains(t, all, name)

@@ -184,6 +184,30 @@ func ExampleSites_SetEnvironment() {
 	// true
 }
 
+// A private repository over https is read with a token that can do no more than
+// that. When it is about to expire, another takes its place.
+func ExampleSites_SetToken() {
+	ctx, f := context.Background(), newForge()
+	site, _, err := f.Sites.Create(ctx, "the server's id", forge.SiteOpts{
+		Domain: "shop.example.com", Repository: "https://gitlab.com/acme/shop.git",
+		RepositoryUser: "oauth2", RepositoryToken: secret.New("glpat-first"),
+	})
+	if err != nil {
+		fmt.Println(errors.Is(err, forge.ErrNotFound))
+		return
+	}
+	if err := f.Sites.SetToken(ctx, site.ID, secret.New("glpat-second")); err != nil {
+		log.Fatal(err)
+	}
+	if site.Status == forge.SiteAwaitingAccess { // the first was refused
+		if _, err := f.Sites.Connect(ctx, site.ID); err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// true
+}
+
 // A deployment is followed line by line, as it is printed.
 func ExampleDeployments_Trigger() {
 	ctx, f := context.Background(), newForge()

@@ -16,6 +16,7 @@ import (
 	"github.com/seed-797f2c2c/forge"
 	"github.com/seed-797f2c2c/forge/provider/providertest"
 	"github.com/seed-797f2c2c/forge/queue"
+	"github.com/seed-797f2c2c/forge/secret"
 )
 
 // method is how a method of a service is tried on records that are not the
@@ -95,6 +96,9 @@ func siteMethods() map[string]method {
 			found, err := f.Sites.List(ctx, forge.SiteFilter{Owner: "acme", Server: w.server.ID}, forge.Page{})
 			return len(found), err
 		}},
+		"Sites.SetToken": id(func(ctx context.Context, s *forge.Sites, id string) error {
+			return s.SetToken(ctx, id, secret.New("token"))
+		}),
 		"Sites.All": {list: func(ctx context.Context, f *forge.Forge, _ *furnished) (int, error) {
 			return count(f.Sites.All(ctx, forge.SiteFilter{}))
 		}},

@@ -19,14 +19,19 @@ import (
 // computer, which those of its machines are too, for secrets.
 type spy struct {
 	stop    context.CancelFunc
+	files   []string // of a process's directory in /proc
 	watcher sync.WaitGroup
 	looks   int
 	found   []string
 }
 
 func watchProcesses(secrets ...string) *spy {
+	return watchFiles([]string{"cmdline", "environ"}, secrets...)
+}
+
+func watchFiles(files []string, secrets ...string) *spy {
 	ctx, stop := context.WithCancel(context.Background())
-	s := &spy{stop: stop}
+	s := &spy{stop: stop, files: files}
 	s.watcher.Go(func() {
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
@@ -44,7 +49,7 @@ func watchProcesses(secrets ...string) *spy {
 
 func (s *spy) look(secrets []string) {
 	s.looks++
-	for _, name := range []string{"cmdline", "environ"} {
+	for _, name := range s.files {
 		files, _ := filepath.Glob("/proc/[0-9]*/" + name)
 		for _, file := range files {
 			data, err := os.ReadFile(file)

@@ -114,6 +114,31 @@ func TestRepository(t *testing.T) {
 	require.NotContains(t, err.Error(), "hunter2")
 }
 
+func TestRepositoryUser(t *testing.T) {
+	t.Parallel()
+	for _, user := range []string{"git", "oauth2", "x-token-auth", "gitlab+deploy-token-1", "ada@example.org", "_x", strings.Repeat("a", 255)} {
+		accepts(t, validate.RepositoryUser, map[string]string{user: user})
+	}
+	const rule = "must have at most 255 letters"
+	refuses(t, validate.RepositoryUser, map[string]string{
+		"": rule, "-x": rule, "@x": rule, "a b": rule, "a:b": rule, "a\nb": rule, "a\x00": rule, "$(id)": rule, "ä": rule,
+		strings.Repeat("a", 256): rule,
+	})
+}
+
+func TestRepositoryToken(t *testing.T) {
+	t.Parallel()
+	for _, token := range []string{"ghp_0123", "a b", `"'$(id)\%s`, "ü", strings.Repeat("a", validate.MaxToken)} {
+		accepts(t, validate.RepositoryToken, map[string]string{token: token})
+	}
+	refuses(t, validate.RepositoryToken, map[string]string{
+		"": "is required", strings.Repeat("a", validate.MaxToken+1): "4096",
+		"a\n": "one line", "a\rb": "one line", "a\x00": "one line", "\x1b[m": "one line", "\xff": "one line", "\u0085": "one line",
+	})
+	_, err := validate.RepositoryToken("token", "hunter2\n")
+	require.NotContains(t, err.Error(), "hunter2")
+}
+
 // repositoryURL is validate.Repository as most functions are.
 func repositoryURL(field, value string) (string, error) {
 	r, err := validate.Repository(field, value)

@@ -55,6 +55,10 @@ func serverMethods() map[string]method {
 		"Servers.Run": id(func(ctx context.Context, s *forge.Servers, id string) error {
 			return second(s.Run(ctx, id, forge.RunOpts{Script: "id", User: "root"}))
 		}),
+		"Servers.AddPHP": id(func(ctx context.Context, s *forge.Servers, id string) error { return second(s.AddPHP(ctx, id, "8.2")) }),
+		"Servers.RemovePHP": id(func(ctx context.Context, s *forge.Servers, id string) error {
+			return second(s.RemovePHP(ctx, id, "8.2"))
+		}),
 		"Servers.RestartService": id(func(ctx context.Context, s *forge.Servers, id string) error {
 			return second(s.RestartService(ctx, id, "nginx"))
 		}),

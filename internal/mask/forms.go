@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"net/url"
+	"fmt"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/seed-797f2c2c/forge/internal/lines"
 )
@@ -63,13 +64,12 @@ func shifted(e *base64.Encoding, secret string, shift int) string {
 
 // escapes returns how a secret looks where special characters were escaped.
 func escapes(secret string) []string {
-	query := url.QueryEscape(secret)
-	out := []string{
-		query,
-		strings.ReplaceAll(query, "+", "%20"),
-		url.PathEscape(secret),
-		strings.ReplaceAll(secret, `'`, `'\''`), // bash -x
-	}
+	out := append(percents(secret),
+		strings.ReplaceAll(secret, `'`, `'\''`),         // bash -x
+		strings.ReplaceAll(secret, `'`, `'"'"'`),        // Python's shlex
+		backslashed(secret, " !\"$&'()*,;<>?[\\]^`{|}"), // bash's printf %q
+		backslashed(secret, "\"$\\`"),                   // bash's declare -p
+	)
 	for _, html := range []bool{true, false} {
 		var b bytes.Buffer
 		enc := json.NewEncoder(&b)
@@ -79,7 +79,63 @@ func escapes(secret string) []string {
 		}
 		text := b.String()
 		text = text[1 : len(text)-len("\"\n")]
-		out = append(out, text, strings.ReplaceAll(text, "/", `\/`)) // PHP
+		for _, text := range []string{text, ascii(text)} {
+			out = append(out, text, strings.ReplaceAll(text, "/", `\/`)) // PHP
+		}
 	}
 	return out
+}
+
+// percents returns how a secret looks in a URL. Who escapes differ in the
+// characters besides letters and digits that they leave, and in their case.
+func percents(secret string) (out []string) {
+	for _, left := range []string{
+		"-_.~",       // RFC 3986: PHP's rawurlencode, jq
+		"-_.",        // PHP's urlencode
+		"-_.~/",      // Python's quote
+		"-_.!~*'()",  // JavaScript's encodeURIComponent
+		"-_.~$&+=:@", // a part of a path
+	} {
+		for _, digits := range []string{"0123456789ABCDEF", "0123456789abcdef"} {
+			var b strings.Builder
+			for i := range len(secret) {
+				c := secret[i]
+				switch {
+				case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte(left, c) >= 0:
+					b.WriteByte(c)
+				default:
+					b.Write([]byte{'%', digits[c>>4], digits[c&15]})
+				}
+			}
+			out = append(out, b.String(), strings.ReplaceAll(b.String(), "%20", "+"))
+		}
+	}
+	return out
+}
+
+// backslashed returns the secret with a backslash before each of some characters.
+func backslashed(secret, special string) string {
+	var b strings.Builder
+	for i := range len(secret) {
+		if strings.IndexByte(special, secret[i]) >= 0 {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(secret[i])
+	}
+	return b.String()
+}
+
+// ascii returns JSON as those write it who escape all that is not ASCII.
+func ascii(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r < 0x80 {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
 }

@@ -21,12 +21,13 @@ type Masker struct {
 	needles map[uint32][]string // by their first four bytes, the longest first
 	heads   [1 << 16]uint8      // bit set of the hashes of those four bytes
 	longest int
+	wraps   wraps
 }
 
 // New makes a Masker of secrets. Each is hidden as it is, and as base64, URL,
 // JSON and the shell write it. One of several lines is hidden line by line.
 func New(secrets ...string) *Masker {
-	m := &Masker{needles: map[uint32][]string{}}
+	m := &Masker{needles: map[uint32][]string{}, wraps: newWraps(secrets)}
 	for needle := range forms(secrets) {
 		key := head(needle)
 		m.needles[key] = append(m.needles[key], needle)
@@ -54,6 +55,9 @@ func (m *Masker) Mask(line string, cut bool) string {
 	if cut {
 		stop -= m.partial(line)
 	}
+	if from, to := m.wraps.find(line); from > 0 || to < len(line) {
+		return m.maskMarked(line[:stop], from, to)
+	}
 	var b strings.Builder
 	done := 0 // how far line is in b
 	for at := m.next(line, 0); at < stop; {
@@ -72,6 +76,31 @@ func (m *Masker) Mask(line string, cut bool) string {
 	}
 	if done < stop {
 		b.WriteString(line[done:stop])
+	}
+	return b.String()
+}
+
+// maskMarked masks what is outside of line[from:to] too.
+func (m *Masker) maskMarked(line string, from, to int) string {
+	hidden := make([]bool, len(line))
+	mark := func(from, to int) {
+		for i := from; i < min(to, len(line)); i++ {
+			hidden[i] = true
+		}
+	}
+	mark(0, from)
+	mark(to, len(line))
+	for at := m.next(line, 0); at < len(line); at = m.next(line, at+1) {
+		mark(at, at+m.match(line[at:]))
+	}
+	var b strings.Builder
+	for i := range len(line) {
+		switch {
+		case !hidden[i]:
+			b.WriteByte(line[i])
+		case i == 0 || !hidden[i-1]:
+			b.WriteString(Placeholder)
+		}
 	}
 	return b.String()
 }

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -72,6 +74,71 @@ func TestMaskBase64Inside(t *testing.T) {
 			plain, _ := base64.RawStdEncoding.DecodeString(strings.TrimRight(strings.ReplaceAll(got, mask.Placeholder, ""), "="))
 			require.NotContains(t, string(plain), "horse")
 		}
+	}
+}
+
+// base64 wraps its output, at whatever column the secret stands.
+func TestMaskBase64Wrapped(t *testing.T) {
+	t.Parallel()
+	for _, secret := range []string{"correct-horse", strings.Repeat("Battery staple, ", 20)} {
+		m := mask.New(secret)
+		encoded := base64.StdEncoding.EncodeToString([]byte(secret))
+		for column := range 100 {
+			text := base64.StdEncoding.EncodeToString([]byte(strings.Repeat(".", column) + secret + strings.Repeat(".", 150)))
+			for _, width := range []int{64, 76} {
+				left := ""
+				for rest := text; rest != ""; {
+					n := min(width, len(rest))
+					left += strings.ReplaceAll(m.Mask(rest[:n], false), mask.Placeholder, "\n") + "\n"
+					rest = rest[n:]
+				}
+				for i := range len(encoded) - 7 {
+					if strings.Contains(left, encoded[i:i+7]) {
+						t.Fatalf("column %d, width %d: %s is left of %s", column, width, left, text)
+					}
+				}
+				require.Contains(t, left, "Li4uLi4u", "other text stays")
+			}
+		}
+		require.Equal(t, "0123456789abcdef0123456789abcdef", m.Mask("0123456789abcdef0123456789abcdef", false))
+	}
+}
+
+// Programs escape in ways of their own.
+func TestMaskEscapes(t *testing.T) {
+	t.Parallel()
+	printable := rapid.StringOfN(rapid.RuneFrom(nil, &unicode.RangeTable{R16: []unicode.Range16{{Lo: ' ', Hi: '~', Stride: 1}}}), 4, 30, -1)
+	// The ends of each tell whether all of it is masked.
+	secrets := make([]string, 40)
+	for i := range secrets {
+		secrets[i] = "<" + printable.Example(i) + ">"
+	}
+	programs := map[string][]string{
+		"printf %q":  {"bash", "-c", `for s; do printf '%q\n' "$s"; done`, "-"},
+		"declare -p": {"bash", "-c", `for s; do declare -p s; done`, "-"},
+		"${@Q}":      {"bash", "-c", `for s; do printf '%s\n' "${s@Q}"; done`, "-"},
+	}
+	if _, err := exec.LookPath("python3"); err == nil {
+		python := func(expression string) []string {
+			return []string{"python3", "-c", "import json, shlex, sys, urllib.parse as url\nfor s in sys.argv[1:]: print(" + expression + ")"}
+		}
+		programs["json"] = python("json.dumps(s)")
+		programs["url"] = python("url.quote(s), url.quote_plus(s)")
+		programs["shlex"] = python("shlex.quote(s)")
+	}
+	for name, program := range programs {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, err := exec.CommandContext(t.Context(), program[0], append(program[1:], secrets...)...).Output()
+			require.NoError(t, err)
+			printed := strings.Split(strings.TrimSpace(string(out)), "\n")
+			require.Len(t, printed, len(secrets))
+			for i, secret := range secrets {
+				got := mask.New(secret).Mask(printed[i], false)
+				require.Contains(t, got, mask.Placeholder, "%s of %s", printed[i], secret)
+				require.NotRegexp(t, `[<>]|%3[CcEe]`, got, "%s of %s", printed[i], secret)
+			}
+		})
 	}
 }
 

@@ -142,7 +142,8 @@ type Stack struct {
 // Step is a step of the embedder's own in the installation of a stack. One that
 // fails fails the installation, and Servers.Retry goes on there. Its scripts run
 // as root with -euo pipefail, each in a bash of its own that knows the server's
-// proxies and no passwords; what they print is in the log.
+// proxies and no passwords; what they print is in the log. They are kept in the
+// server's record as they are, and so are no place for secrets.
 type Step struct {
 	Name   string // one line of at most 60 characters, which is shown
 	Script string // bash, at most 64 KiB

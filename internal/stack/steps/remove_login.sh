@@ -71,9 +71,16 @@ trap '' HUP PIPE # it goes to its end, also when nobody listens
 
 if [[ -e $sshd_conf ]]; then
     mv -T -- "$sshd_conf" "$sshd_conf.forge-old" # sshd reads it when it is reloaded
-    if ! sshd -t || { [[ -z $force ]] && ! somebody_gets_in; }; then
+    refused=
+    if ! sshd -t; then
+        refused="sshd does not take its configuration without $sshd_conf: mend it, and delete again"
+    elif [[ -z $force ]] && ! somebody_gets_in; then
+        refused="nobody would get in over SSH without forge's key: put a key of your own into \
+~$login_user/.ssh/authorized_keys, and delete again, or with force"
+    fi
+    if [[ -n $refused ]]; then
         mv -T -- "$sshd_conf.forge-old" "$sshd_conf"
-        die "nobody would get in over SSH without forge's key: put a key of your own into ~$login_user/.ssh/authorized_keys, and delete again, or with force"
+        die "$refused"
     fi
     if [[ -e $record/before$sshd_conf ]]; then
         cp -a -- "$record/before$sshd_conf" "$sshd_conf"

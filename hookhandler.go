@@ -221,7 +221,7 @@ func unreadable(err error) hookAnswer {
 	switch {
 	case errors.Is(err, webhook.ErrUnsigned), errors.Is(err, webhook.ErrForged):
 		return refuse(http.StatusUnauthorized, err.Error())
-	case errors.Is(err, webhook.ErrSender), errors.Is(err, webhook.ErrMalformed):
+	case errors.Is(err, webhook.ErrSender), errors.Is(err, webhook.ErrID), errors.Is(err, webhook.ErrMalformed):
 		return refuse(http.StatusBadRequest, err.Error())
 	case errors.As(err, &large):
 		return refuse(http.StatusRequestEntityTooLarge, "the body must have at most 25 MiB")

@@ -34,6 +34,7 @@ const (
 // What is wrong with a request.
 var (
 	ErrSender    = errors.New("no headers of GitHub, GitLab, Gitea, Forgejo or Bitbucket")
+	ErrID        = errors.New("the id of the delivery must have at most 200 characters, all visible")
 	ErrUnsigned  = errors.New("no signature with SHA-256, and no token: set the secret of the webhook")
 	ErrForged    = errors.New("the signature or the token is not that of the site's secret")
 	ErrMalformed = errors.New("the body is not that of a push")
@@ -53,7 +54,7 @@ type Request struct {
 // maxID bounds the id of a delivery, which is kept.
 const maxID = 200
 
-// Identify reads the headers of a request. Its errors are ErrSender and
+// Identify reads the headers of a request. Its errors are ErrSender, ErrID and
 // ErrUnsigned.
 func Identify(h http.Header) (*Request, error) {
 	// Gitea sends the headers of GitHub too, and Forgejo those of both.
@@ -102,7 +103,7 @@ func (s sender) request(h http.Header, event string) (*Request, error) {
 	for _, name := range s.ids {
 		if id := one(h, name); id != "" {
 			if len(id) > maxID || !visible(id) {
-				return nil, ErrSender
+				return nil, ErrID
 			}
 			r.ID = id
 			break

@@ -3,7 +3,6 @@ package testmachine
 import (
 	"context"
 	"os"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -11,34 +10,32 @@ import (
 )
 
 // LockApt holds the lock that apt and dpkg take before they change anything, as
-// an upgrade by another would, until undo.
-func (m *Machine) LockApt(t testing.TB) (undo func()) {
+// an upgrade by another would, until end.
+func (m *Machine) LockApt(t testing.TB) (end func()) {
 	t.Helper()
 	leader, err := m.leader(t.Context())
 	require.NoError(t, err)
 	f, err := os.OpenFile("/proc/"+leader+"/root/var/lib/dpkg/lock-frontend", os.O_RDWR|os.O_CREATE, 0o640) //nolint:gosec // of a test
 	require.NoError(t, err)
-	undo = sync.OnceFunc(func() { require.NoError(t, f.Close()) })
-	t.Cleanup(undo)
+	end = m.undo(t, func() { require.NoError(t, f.Close()) })
 	require.NoError(t, syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK}))
-	return undo
+	return end
 }
 
 // ChangeHostKey has the machine show another host key than before to those who
-// connect from now on, until undo.
-func (m *Machine) ChangeHostKey(t testing.TB) (undo func()) {
+// connect from now on, until end.
+func (m *Machine) ChangeHostKey(t testing.TB) (end func()) {
 	t.Helper()
 	m.Inside(t, `cd /etc/ssh
 mkdir old && mv ssh_host_* old/
 ssh-keygen -q -t ed25519 -N '' -f ssh_host_ed25519_key
 systemctl restart ssh`)
-	undo = sync.OnceFunc(func() {
+	end = m.undo(t, func() {
 		m.Inside(t, `cd /etc/ssh
 rm ssh_host_* && mv old/* . && rmdir old
 systemctl restart ssh`)
 	})
-	t.Cleanup(undo)
-	return undo
+	return end
 }
 
 // RestartSSHD restarts the machine's SSH server and ends every connection to it,

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -26,15 +25,14 @@ func (m *Machine) disk(t testing.TB) string {
 	return dir
 }
 
-// FillDisk leaves not a block free on the machine's disk, until undo.
-func (m *Machine) FillDisk(t testing.TB) (undo func()) {
+// FillDisk leaves not a block free on the machine's disk, until end.
+func (m *Machine) FillDisk(t testing.TB) (end func()) {
 	t.Helper()
 	name := filepath.Join(m.disk(t), "fill")
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // of a test
 	require.NoError(t, err)
 	defer func() { require.NoError(t, f.Close()) }()
-	undo = sync.OnceFunc(func() { require.NoError(t, os.Remove(name)) })
-	t.Cleanup(undo)
+	end = m.undo(t, func() { require.NoError(t, os.Remove(name)) })
 	for size := int64(1 << 20); size > 0; size >>= 4 {
 		for err = nil; err == nil; {
 			if _, err = io.CopyN(f, zeros{}, size); err == nil {
@@ -43,7 +41,7 @@ func (m *Machine) FillDisk(t testing.TB) (undo func()) {
 		}
 		require.ErrorIs(t, err, syscall.ENOSPC)
 	}
-	return undo
+	return end
 }
 
 type zeros struct{}

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -16,8 +15,8 @@ import (
 )
 
 // Starve leaves the machine so many MiB of memory beyond what it has, until
-// undo: who asks for more is ended by the kernel, the largest process first.
-func (m *Machine) Starve(t testing.TB, mib int64) (undo func()) {
+// end: who asks for more is ended by the kernel, the largest process first.
+func (m *Machine) Starve(t testing.TB, mib int64) (end func()) {
 	t.Helper()
 	const v1 = "/sys/fs/cgroup/memory"
 	if _, err := os.Stat(v1); err != nil {
@@ -29,27 +28,25 @@ func (m *Machine) Starve(t testing.TB, mib int64) (undo func()) {
 	unified := filepath.Join("/sys/fs/cgroup/unified", m.ID)
 	group := filepath.Join(v1, m.ID)
 	require.NoError(t, os.Mkdir(group, 0o750))
-	undo = sync.OnceFunc(func() {
+	end = m.undo(t, func() {
 		moveProcesses(t, unified, v1)
 		require.Eventually(t, func() bool { return os.Remove(group) == nil }, 10*time.Second, 10*time.Millisecond)
 	})
-	t.Cleanup(undo)
 	write(t, filepath.Join(group, "memory.limit_in_bytes"), strconv.FormatInt(mib<<20, 10))
 	moveProcesses(t, unified, group)
-	return undo
+	return end
 }
 
-func (m *Machine) starve(t testing.TB, group string, mib int64) (undo func()) {
+func (m *Machine) starve(t testing.TB, group string, mib int64) (end func()) {
 	t.Helper()
 	now, err := os.ReadFile(filepath.Join(group, "memory.current"))
 	require.NoError(t, err, "the memory controller is needed")
 	used, err := strconv.ParseInt(strings.TrimSpace(string(now)), 10, 64)
 	require.NoError(t, err)
 	limit := filepath.Join(group, "memory.max")
-	undo = sync.OnceFunc(func() { write(t, limit, "max") })
-	t.Cleanup(undo)
+	end = m.undo(t, func() { write(t, limit, "max") })
 	write(t, limit, strconv.FormatInt(used+mib<<20, 10))
-	return undo
+	return end
 }
 
 // moveProcesses moves the processes of a tree of groups to another group, those

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,6 +73,21 @@ func (m *Machine) Unplug(t testing.TB) {
 func (m *Machine) Plug(t testing.TB) {
 	t.Helper()
 	m.nft(t, "delete chain ip %[1]s unplugged_in\ndelete chain ip %[1]s unplugged_out\n")
+}
+
+// undo is what ends a trouble: once, at the end of the test at the latest, and
+// not where the machine is gone.
+func (m *Machine) undo(t testing.TB, end func()) func() {
+	var once sync.Once
+	f := func() {
+		once.Do(func() {
+			if _, err := os.Stat("/run/netns/" + m.ID); err == nil {
+				end()
+			}
+		})
+	}
+	t.Cleanup(f)
+	return f
 }
 
 // nft changes the machine's table, which goes with the machine.

@@ -25,6 +25,13 @@ ResultActive=no
 CONF
 }
 
+# systemd-tmpfiles lets everybody list /home again at each boot.
+readonly home_conf=/etc/tmpfiles.d/forge-home.conf
+
+home_conf() {
+    printf '%s\n' '# Written by forge.' 'z /home 0711 root root'
+}
+
 readonly logind_conf=/etc/systemd/logind.conf.d/zz-forge.conf
 
 # logind_conf spares those who run forge's own commands, which may last longer
@@ -49,6 +56,7 @@ check_users() {
     [[ $(passwd --status forge 2>/dev/null) == 'forge L '* ]] &&
         owned /home/forge forge:www-data 710 &&
         owned /home root:root 711 &&
+        home_conf | holds "$home_conf" &&
         owned /var/lib/forge root:root 711 &&
         echo root | holds /etc/cron.allow &&
         echo root | holds /etc/at.allow &&
@@ -66,6 +74,7 @@ apply_users() {
     passwd --quiet --lock forge
     chown forge:www-data /home/forge
     chmod 0710 /home/forge
+    home_conf | put "$home_conf"
     chmod 0711 /home
     install -d -m 0711 /var/lib/forge
     echo root | put /etc/cron.allow

@@ -205,6 +205,9 @@ func (c *core) deleteSite(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
+	if err := w.stage(ctx, "server"); err != nil {
+		return err
+	}
 	cmd, err := sitectl.Delete(site.onServer())
 	if err != nil {
 		return err

@@ -89,6 +89,9 @@ func (c *core) deleteServer(ctx context.Context, w *work) error {
 			return err
 		}
 	}
+	if err := w.stage(ctx, "provider"); err != nil {
+		return err
+	}
 	ids := []string{srv.ProviderID}
 	if srv.ProviderID == "" {
 		if ids, err = w.lostMachines(ctx, p, srv.ID); err != nil {

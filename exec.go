@@ -60,6 +60,9 @@ func (c *core) execCommand(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
+	if err := w.stage(ctx, "command"); err != nil {
+		return err
+	}
 	return w.detached(ctx, srv, srv.proxied(sshexec.RunSpec{
 		ID: w.runID(), Script: []byte(w.action.Input.Command), User: w.action.Input.User,
 	}), nil)

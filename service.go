@@ -34,6 +34,9 @@ func (c *core) restartService(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
+	if err := w.stage(ctx, "restart"); err != nil {
+		return err
+	}
 	_, err = c.client(srv).Run(ctx, sshexec.Command{
 		Script: `systemctl restart -- "$1" && systemctl is-active -- "$1"`,
 		Args:   []string{w.action.Input.Service}, Fence: w.fence,
@@ -60,6 +63,9 @@ func (s *Servers) ValidateProvider(ctx context.Context, name string) (action *Ac
 func (c *core) validateProvider(ctx context.Context, w *work) error {
 	p, err := c.provider(w.action.Subject.ID)
 	if err != nil {
+		return err
+	}
+	if err := w.stage(ctx, "provider"); err != nil {
 		return err
 	}
 	return p.Validate(ctx)

@@ -82,7 +82,7 @@ func (c *core) vanished(ctx context.Context, w *work, err error) error {
 		return haltErr
 	}
 	return w.end(ctx, func(t *txn, a *Action) error {
-		a.Failure = &Failure{Reason: ReasonGone, Message: err.Error()}
+		a.Failure = &Failure{Reason: ReasonGone, Stage: a.Stage, Message: err.Error()}
 		return c.setStatus(t, a, ActionCancelled)
 	})
 }

@@ -127,6 +127,9 @@ func (c *core) setEnvironment(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
+	if err := w.stage(ctx, "environment"); err != nil {
+		return err
+	}
 	vars, err := c.openEnvironment(ctx, site.ID, w.action.Input.Sealed)
 	if err != nil {
 		return err

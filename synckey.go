@@ -35,6 +35,9 @@ func (c *core) editKeys(ctx context.Context, w *work, add bool) error {
 	if err != nil {
 		return err
 	}
+	if err := w.stage(ctx, "keys"); err != nil {
+		return err
+	}
 	change := authorizedkeys.Change{User: w.action.Input.User}
 	if add {
 		change.Add = []authorizedkeys.Key{{ID: key.ID, Line: key.Public}}

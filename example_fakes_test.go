@@ -18,7 +18,6 @@ import (
 // fake, and an SSH server inside the test plays all of its machines.
 func Example_fakes() {
 	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
 	server, err := sshtest.Start(&sshtest.Options{
 		AnyKey:  true,
 		Handler: func(context.Context, *sshtest.Exec) int { return 0 },
@@ -33,7 +32,6 @@ func Example_fakes() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer server.Close()
 	cloud := providertest.NewFake(providertest.FakeConfig{
 		Dial: func(ctx context.Context, _ provider.Spec) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", server.Addr)
@@ -74,6 +72,7 @@ func Example_fakes() {
 	stop()
 	<-worked
 	_ = f.Close()
+	server.Close()
 	// Output:
 	// setting up example.com
 	// deploying example.com

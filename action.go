@@ -73,7 +73,7 @@ const (
 	ReasonHostKey     Reason = "host key"        // the server showed another key
 	ReasonProvider    Reason = "provider"        // the provider refused
 	ReasonUnreachable Reason = "unreachable"     // the server did not answer
-	ReasonGone        Reason = "gone"            // the record is gone
+	ReasonGone        Reason = "gone"            // the record is gone, or the machine at its provider
 	ReasonChild       Reason = "child"           // a part of it did not finish
 	ReasonError       Reason = "error"
 )

@@ -149,8 +149,11 @@ func (c *core) deleteServerChanged(t *txn, a *Action) error {
 	switch a.Status {
 	case ActionFailed, ActionCancelled:
 		srv, err := t.Servers().Get(a.Subject.ID)
-		if err != nil || srv.Status != ServerDeleting {
-			return gone(err)
+		if errors.Is(err, ErrNotFound) || err == nil && srv.Status != ServerDeleting {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 		if was := ServerStatus(a.Input.Was); a.Started.IsZero() && slices.Contains(serverMoves[ServerDeleting], was) {
 			return c.putServer(t, srv, was, a.ID) // nobody began

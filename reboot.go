@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -63,9 +62,6 @@ func (c *core) reboot(ctx context.Context, w *work) error {
 		if err := w.stage(ctx, rebootBegins); err != nil {
 			return err
 		}
-		if err := w.lockSites(ctx); err != nil {
-			return err
-		}
 		if err := w.noteBoot(ctx, srv); err != nil {
 			return err
 		}
@@ -74,27 +70,6 @@ func (c *core) reboot(ctx context.Context, w *work) error {
 		}
 	}
 	return w.awaitBoot(ctx, srv)
-}
-
-// lockSites waits for the locks of sites that were made since the reboot was
-// asked for, too.
-func (w *work) lockSites(ctx context.Context) error {
-	var locks []string
-	err := w.view(ctx, func(tx Tx) (err error) {
-		locks, err = allLocks(tx, w.action.Server)
-		return err
-	})
-	if err != nil || !slices.ContainsFunc(locks, func(key string) bool { return !slices.Contains(w.action.Locks, key) }) {
-		return err
-	}
-	err = w.update(ctx, func(t *txn, a *Action) error {
-		a.Locks = locks
-		return t.Actions().Update(a)
-	})
-	if err != nil {
-		return err
-	}
-	return &waiting{why: errors.New("a site was made since")}
 }
 
 // noteBoot notes which boot is to end, before anything is asked for: whoever

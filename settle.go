@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
@@ -40,7 +41,9 @@ func (c *core) settle(handlerCtx context.Context, w *work, err error) error {
 	case err == nil:
 		settled = w.finish(ctx)
 		var refused *Error
-		if errors.As(settled, &refused) {
+		if errors.Is(settled, errGone) {
+			settled = c.vanished(ctx, w, settled)
+		} else if errors.As(settled, &refused) {
 			settled = w.fail(ctx, failureOf(settled)) // another try would be refused too
 		}
 	case errors.Is(cause, errCancelled), errors.Is(cause, errDeadline):
@@ -168,6 +171,12 @@ func (w *work) fail(ctx context.Context, f *Failure) error {
 	if f.Stage == "" {
 		f.Stage = w.action.Stage
 	}
+	switch f.Reason {
+	case ReasonUnreachable, ReasonTimeout, ReasonUnknown:
+		if w.missing(ctx) {
+			f.Reason, f.Message = ReasonGone, "the provider does not have the machine any more: "+f.Message
+		}
+	}
 	f.Message, f.Output = w.presentable(ctx, f.Message), w.presentable(ctx, f.Output)
 	return w.end(ctx, func(t *txn, a *Action) error {
 		if err := say(t, a, LineError, (&failure{*f}).Error()); err != nil {
@@ -180,6 +189,22 @@ func (w *work) fail(ctx context.Context, f *Failure) error {
 		}
 		return w.core.fail(t, a, f)
 	})
+}
+
+// missing reports whether the provider has no such machine any more, which is
+// then why it did not answer.
+func (w *work) missing(ctx context.Context) bool {
+	if w.action.Server == "" {
+		return false
+	}
+	srv, p, err := w.machine(ctx)
+	if err != nil || srv.ProviderID == "" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	_, err = p.Get(ctx, srv.ProviderID)
+	return errors.Is(err, provider.ErrNotFound)
 }
 
 // end writes down how the action ended.

@@ -165,6 +165,11 @@ func (c *core) take(ctx context.Context, id string, epoch int64) (*work, error) 
 			return c.fail(t, a, &Failure{Reason: ReasonNoProgress, Stage: a.Stage,
 				Message: fmt.Sprintf("handed out %d times without progress", a.Handouts)})
 		}
+		if a.Kind == KindReboot { // sites may have been made since it was asked for
+			if a.Locks, err = allLocks(t, a.Server); err != nil {
+				return err
+			}
+		}
 		locks, busy, err := c.lock(t, a)
 		if err != nil {
 			return err

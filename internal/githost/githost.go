@@ -6,7 +6,7 @@ import (
 	"encoding/base64"
 	"net"
 	"net/http"
-	"net/http/cgi"
+	"net/http/cgi" //nolint:gosec // its fault was mended in Go 1.6.3
 	"net/http/httptest"
 	"os/exec"
 	"slices"

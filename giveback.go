@@ -12,6 +12,7 @@ import (
 
 // The stages of a machine's way back to its owner.
 const (
+	stageCheck = "check"
 	stageSites = "sites"
 	stageStack = "stack"
 	stageLogin = "login"
@@ -51,14 +52,7 @@ func (w *work) touched(ctx context.Context, srv *Server) (bool, error) {
 func (c *core) takeAway(ctx context.Context, w *work, srv *Server) error {
 	again := w.action.Stage == stageLogin
 	if !again {
-		if err := c.takeSites(ctx, w, srv); err != nil {
-			return err
-		}
-		script, err := stack.Remove()
-		if err != nil {
-			return err
-		}
-		if err := w.takePart(ctx, srv, stageStack, script); err != nil {
+		if err := c.takeStack(ctx, w, srv); err != nil {
 			return err
 		}
 	}
@@ -76,6 +70,28 @@ func (c *core) takeAway(ctx context.Context, w *work, srv *Server) error {
 		return unreachable(err) // the attempt goes on, and knows how far it came
 	}
 	return err
+}
+
+// takeStack comes before the login, and does not begin where that could not be
+// given back.
+func (c *core) takeStack(ctx context.Context, w *work, srv *Server) error {
+	if !w.action.Input.Force {
+		script, err := stack.CheckLogin(srv.stackConfig(true))
+		if err != nil {
+			return err
+		}
+		if err := w.takePart(ctx, srv, stageCheck, script); err != nil {
+			return err
+		}
+	}
+	if err := c.takeSites(ctx, w, srv); err != nil {
+		return err
+	}
+	script, err := stack.Remove()
+	if err != nil {
+		return err
+	}
+	return w.takePart(ctx, srv, stageStack, script)
 }
 
 // takeSites removes every site, as Sites.Delete does.

@@ -85,7 +85,7 @@ func TestDeleteOfAMachineWhoseLastAnswerIsLost(t *testing.T) {
 	var ran atomic.Int32
 	first = sshtest.New(t, &sshtest.Options{HostKey: hostKey, AnyKey: true, Handler: func(_ context.Context, e *sshtest.Exec) int {
 		ran.Add(1)
-		if strings.Contains(e.Script, "gave the login back") {
+		if strings.Contains(e.Script, "readonly mode=remove") {
 			addr.Store(&refusing.Addr)
 			first.CloseConns()
 		}
@@ -112,6 +112,6 @@ func TestDeleteOfAMachineWhoseLastAnswerIsLost(t *testing.T) {
 	a, err = w.Actions.Wait(t.Context(), a.ID)
 	require.NoError(t, err)
 	require.Equal(t, 1, a.Attempt)
-	require.EqualValues(t, 2, ran.Load())
+	require.EqualValues(t, 3, ran.Load())
 	require.Equal(t, forge.ServerDeleted, w.read(srv.ID).Status)
 }

@@ -11,16 +11,23 @@ func Remove() (string, error) { return removal(nil, "files", "remove") }
 // homes of users again, and the control key of the config no longer. It fails,
 // and changes nothing, where that would let nobody in, unless it is forced.
 func RemoveLogin(c Config, force bool) (string, error) {
+	if force {
+		return removeLogin(c, "force")
+	}
+	return removeLogin(c, "remove")
+}
+
+// CheckLogin returns a script that fails where [RemoveLogin] would be refused,
+// and changes nothing.
+func CheckLogin(c Config) (string, error) { return removeLogin(c, "check") }
+
+func removeLogin(c Config, mode string) (string, error) {
 	c = c.Normalize()
 	if err := c.checkLogin(); err != nil {
 		return "", err
 	}
-	forced := ""
-	if force {
-		forced = "yes"
-	}
 	return removal([]variable{
-		word("login_user", c.LoginUser), word("control_key", c.ControlKey), word("force", forced),
+		word("login_user", c.LoginUser), word("control_key", c.ControlKey), word("mode", mode),
 	}, "files", "remove_login")
 }
 

@@ -69,6 +69,10 @@ func TestScriptsAreSoundShell(t *testing.T) {
 			text, err := stack.Remove()
 			return stack.Script{Bytes: []byte("#!/bin/bash\nset -euo pipefail\n" + text)}, err
 		},
+		"check the login": func() (stack.Script, error) {
+			text, err := stack.CheckLogin(c)
+			return stack.Script{Bytes: []byte("#!/bin/bash\nset -euo pipefail\n" + text)}, err
+		},
 		"remove the login": func() (stack.Script, error) {
 			text, err := stack.RemoveLogin(c, false)
 			return stack.Script{Bytes: []byte("#!/bin/bash\nset -euo pipefail\n" + text)}, err

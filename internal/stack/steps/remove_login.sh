@@ -1,6 +1,7 @@
 # Gives the login back: sshd reads the keys in the homes again, and forge's own
-# no longer counts. Nothing is changed where that would let nobody in. What
-# comes after the reload of sshd cannot be repeated with forge's key.
+# no longer counts. Nothing is changed where that would let nobody in, nor where
+# mode is check. What comes after the reload of sshd cannot be repeated with
+# forge's key.
 
 readonly sshd_conf=/etc/ssh/sshd_config.d/00-forge.conf
 readonly keys=/etc/ssh/authorized_keys.d
@@ -69,19 +70,26 @@ remove_control_key() { # of the files of the user, as the user
 read -r _ blob _ <<<"$control_key"
 trap '' HUP PIPE # it goes to its end, also when nobody listens
 
+if [[ -e $sshd_conf.forge-old && ! -e $sshd_conf ]]; then # an earlier try did not come to its end
+    mv -T -- "$sshd_conf.forge-old" "$sshd_conf"
+fi
 if [[ -e $sshd_conf ]]; then
     mv -T -- "$sshd_conf" "$sshd_conf.forge-old" # sshd reads it when it is reloaded
     refused=
     if ! sshd -t; then
         refused="sshd does not take its configuration without $sshd_conf: mend it, and delete again"
-    elif [[ -z $force ]] && ! somebody_gets_in; then
+    elif [[ $mode != force ]] && ! somebody_gets_in; then
         refused="nobody would get in over SSH without forge's key: put a key of your own into \
 ~$login_user/.ssh/authorized_keys, and delete again, or with force"
     fi
-    if [[ -n $refused ]]; then
+    if [[ -n $refused || $mode == check ]]; then
         mv -T -- "$sshd_conf.forge-old" "$sshd_conf"
-        die "$refused"
+        [[ -z $refused ]] || die "$refused"
     fi
+fi
+[[ $mode != check ]] || exit 0
+
+if [[ -e $sshd_conf.forge-old ]]; then
     if [[ -e $record/before$sshd_conf ]]; then
         cp -a -- "$record/before$sshd_conf" "$sshd_conf"
     fi

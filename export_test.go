@@ -17,6 +17,9 @@ func (t TestWork) Action() *Action { return t.w.action.Clone() }
 // Say appends a line to the log.
 func (t TestWork) Say(ctx context.Context, text string) error { return t.w.say(ctx, text) }
 
+// Stage comes to a stage.
+func (t TestWork) Stage(ctx context.Context, name string) error { return t.w.stage(ctx, name) }
+
 // Step comes to a step, as the line of a stack's script does.
 func (t TestWork) Step(ctx context.Context, line string) error {
 	return t.w.update(ctx, func(tx *txn, a *Action) error {
@@ -99,6 +102,9 @@ const MaxHandouts = maxHandouts
 
 // StartsRun notes a detached run of the action, as if it were started.
 func (t TestWork) StartsRun(ctx context.Context) error { return t.w.startsRun(ctx, t.w.runID()) }
+
+// RunEnded notes that the run's end is known.
+func (t TestWork) RunEnded() { t.w.live = false }
 
 // Done is called in the transaction of the successful end.
 func (t TestWork) Done(fn func() error) { t.w.done = func(*txn) error { return fn() } }

@@ -136,8 +136,13 @@ func (c *core) stop(ctx context.Context, w *work, cause, err error) error {
 	}
 	f := &Failure{Reason: ReasonTimeout, Stage: w.action.Stage,
 		Message: fmt.Sprintf("not done within %s; it came as far as: %s", w.action.Timeout, stageName(w.action))}
-	if w.action.Waiting != "" {
-		f.Message += "; it waited: " + w.action.Waiting
+	why := w.action.Waiting
+	var connect *sshexec.ConnectError
+	if errors.As(err, &connect) {
+		why = fmt.Sprintf("connect to %s: %s", connect.Addr, connect.Stage)
+	}
+	if why != "" {
+		f.Message += "; it waited: " + why
 	}
 	return w.fail(ctx, f)
 }
@@ -233,8 +238,15 @@ func (w *work) handBack(ctx context.Context, after time.Duration, why string) er
 // then.
 func (w *work) retry(ctx context.Context, err error) error {
 	backoff := waiting{least: 2 * time.Second, most: time.Minute}
+	if connect := (*sshexec.ConnectError)(nil); errors.As(err, &connect) {
+		backoff.least = 5 * time.Second // a machine that restarts needs a while
+	}
 	said := w.presentable(ctx, err.Error())
 	return w.update(ctx, func(t *txn, a *Action) error {
+		if a.Status == ActionCancelling { // since the handler returned
+			w.handOut(t, a, t.Now())
+			return t.Actions().Update(a)
+		}
 		text := fmt.Sprintf("attempt %d failed and will be repeated: %s", a.Attempt, said)
 		if err := say(t, a, LineError, text); err != nil {
 			return err

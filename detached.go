@@ -47,6 +47,9 @@ func (w *work) detached(ctx context.Context, srv *Server, spec sshexec.RunSpec, 
 		err = w.say(ctx, fmt.Sprintf("of %d bytes of output no more than %d were read", status.LogSize, spec.MaxLog))
 	}
 	if err != nil {
+		// What could not be started has left nothing to be stopped.
+		var start *sshexec.StartError
+		w.live = w.live && !errors.As(err, &start)
 		return attachError(ctx, err)
 	}
 	w.live = false

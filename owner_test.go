@@ -59,6 +59,11 @@ func serverMethods() map[string]method {
 		"Servers.RemovePHP": id(func(ctx context.Context, s *forge.Servers, id string) error {
 			return second(s.RemovePHP(ctx, id, "8.2"))
 		}),
+		"Servers.Archive": id(func(ctx context.Context, s *forge.Servers, id string) error { return s.Archive(ctx, id) }),
+		"Servers.Unarchive": id(func(ctx context.Context, s *forge.Servers, id string) error {
+			return s.Unarchive(ctx, id)
+		}),
+		"Servers.Reboot": id(func(ctx context.Context, s *forge.Servers, id string) error { return second(s.Reboot(ctx, id)) }),
 		"Servers.RestartService": id(func(ctx context.Context, s *forge.Servers, id string) error {
 			return second(s.RestartService(ctx, id, "nginx"))
 		}),

@@ -20,13 +20,13 @@ const module = "github.com/seed-797f2c2c/forge"
 
 func TestNothingLinksWhatItDoesNotNeed(t *testing.T) {
 	t.Parallel()
-	leaves := []string{"queue", "provider", "sshexec", "secret"}
+	leaves := []string{"queue", "provider", "sshexec", "sshexec/internal", "secret"}
 	tests := map[string][]string{ // of the module itself, what may be linked; nil for anything
 		".":                 nil,
 		"./queue":           {"queue"},
 		"./provider":        {"provider"},
 		"./secret":          {"secret"},
-		"./sshexec":         {"sshexec"},
+		"./sshexec":         {"sshexec", "sshexec/internal"},
 		"./queue/memory":    {"queue", "queue/memory"},
 		"./provider/static": append([]string{"provider/static", "internal"}, leaves...),
 		"./provider/nspawn": append([]string{"provider/nspawn", "internal"}, leaves...),

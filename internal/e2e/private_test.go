@@ -106,7 +106,16 @@ func TestPrivateRepositoryByToken(t *testing.T) {
 	s.deploy(t)
 	require.Equal(t, "three", get(t, srv, s.Domain, "/").body)
 
-	// It is not seen, not even where somebody prints it.
+	// A submodule is fetched in these ways alone.
+	app[".gitmodules"] = strings.Replace(app[".gitmodules"], "../lib.git", "http://127.0.0.1/lib.git", 1)
+	change("four")
+	d, err = e.Deployments.Trigger(t.Context(), s.ID, nil)
+	require.NoError(t, err)
+	d, err = e.Deployments.Wait(t.Context(), d.ID)
+	require.ErrorIs(t, err, forge.ErrFailed)
+	require.Contains(t, e.lines(t, d.Action, forge.LineOutput), "fatal: transport 'http' not allowed")
+
+	// Nobody else has seen it.
 	e.bashAs(t, srv, s.User, `bash -c 'sleep 1; true' e2e-canary`)
 	snooped := stop()
 	require.Contains(t, snooped, "e2e-canary", "what it would have seen")

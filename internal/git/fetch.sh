@@ -2,6 +2,7 @@ dir=$3
 commit=$4 # empty for the newest of the branch
 
 cd -- "$dir"
+find .git -name '*.lock' -delete # of a deployment that was ended before its time; none runs now
 heal_submodules
 [[ $(git config remote.origin.url) == "$url" ]] || git config remote.origin.url "$url"
 timeout --kill-after=2 300 git fetch --quiet --no-tags --no-recurse-submodules origin "+refs/heads/$branch:refs/remotes/origin/$branch"

@@ -166,8 +166,10 @@ func TestCloneAndFetch(t *testing.T) {
 	require.Equal(t, "The repository was cloned before.\n", log)
 
 	second := commit(t, srv, r, "main", "second", "Bob")
+	srv.BashAs(t, r.User, `cd ~/site/.git; : >index.lock; : >refs/remotes/origin/main.lock`) // of a deployment that was killed
 	c, err := fetch(t, srv, r, "")
 	require.NoError(t, err)
+	srv.BashAs(t, r.User, `cd ~/site; git reset --quiet HEAD`)
 	require.Equal(t, git.Commit{Hash: second, Subject: "second", Author: "Bob"}, c)
 	require.Equal(t, "first", srv.BashAs(t, r.User, `cat ~/site/file.txt`), "nothing is checked out")
 

@@ -30,6 +30,7 @@ func (w *work) detached(ctx context.Context, srv *Server, spec sshexec.RunSpec, 
 		}
 	}()
 	client := w.client(srv)
+	noted := w.action.Cursor.Run == spec.ID
 	if err := w.startsRun(ctx, spec.ID); err != nil {
 		return err
 	}
@@ -46,10 +47,15 @@ func (w *work) detached(ctx context.Context, srv *Server, spec sshexec.RunSpec, 
 	case err == nil && status.LogSize > spec.MaxLog:
 		err = w.say(ctx, fmt.Sprintf("of %d bytes of output no more than %d were read", status.LogSize, spec.MaxLog))
 	}
-	if err != nil {
-		// What could not be started has left nothing to be stopped.
-		var start *sshexec.StartError
-		w.live = w.live && !errors.As(err, &start)
+	var connect *sshexec.ConnectError
+	var start *sshexec.StartError
+	switch {
+	case errors.As(err, &start), errors.As(err, &connect) && !noted:
+		if err := w.neverStarted(ctx); err != nil {
+			return err
+		}
+		return attachError(ctx, err)
+	case err != nil:
 		return attachError(ctx, err)
 	}
 	w.live = false
@@ -126,6 +132,16 @@ func (w *work) startsRun(ctx context.Context, id string) error {
 	return w.update(ctx, func(t *txn, a *Action) error {
 		a.Cursor.Run, a.Cursor.Offset, a.Secrets = id, 0, secrets
 		w.action.Cursor, w.action.Secrets = a.Cursor, secrets
+		return t.Actions().Update(a)
+	})
+}
+
+// neverStarted takes the note back: there is nothing to be asked for or stopped.
+func (w *work) neverStarted(ctx context.Context) error {
+	w.live = false
+	return w.update(context.WithoutCancel(ctx), func(t *txn, a *Action) error {
+		a.Cursor.Run = ""
+		w.action.Cursor.Run = ""
 		return t.Actions().Update(a)
 	})
 }

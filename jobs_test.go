@@ -133,8 +133,6 @@ func TestJobsWithoutAMachine(t *testing.T) {
 					case forge.KindRestartService, forge.KindDeleteSite, forge.KindSyncKey, forge.KindRevokeKey:
 						require.Equal(t, forge.ReasonUnreachable, f.Reason, kind)
 						require.Equal(t, 3, a.Attempt, kind)
-					case forge.KindExec:
-						require.Equal(t, forge.ReasonUnknown, f.Reason, "its run may have begun")
 					default:
 						require.Equal(t, forge.ReasonTimeout, f.Reason, kind)
 					}

@@ -138,7 +138,7 @@ func (c *core) stop(ctx context.Context, w *work, cause, err error) error {
 		Message: fmt.Sprintf("not done within %s; it came as far as: %s", w.action.Timeout, stageName(w.action))}
 	why := w.action.Waiting
 	var connect *sshexec.ConnectError
-	if errors.As(err, &connect) {
+	if why == "" && errors.As(err, &connect) {
 		why = fmt.Sprintf("connect to %s: %s", connect.Addr, connect.Stage)
 	}
 	if why != "" {

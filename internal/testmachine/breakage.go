@@ -29,10 +29,12 @@ func (m *Machine) ChangeHostKey(t testing.TB) (end func()) {
 	m.Inside(t, `cd /etc/ssh
 mkdir old && mv ssh_host_* old/
 ssh-keygen -q -t ed25519 -N '' -f ssh_host_ed25519_key
+systemctl reset-failed ssh
 systemctl restart ssh`)
 	end = m.undo(t, func() {
 		m.Inside(t, `cd /etc/ssh
 rm ssh_host_* && mv old/* . && rmdir old
+systemctl reset-failed ssh
 systemctl restart ssh`)
 	})
 	return end
@@ -42,7 +44,8 @@ systemctl restart ssh`)
 // as an upgrade can do. What ran in them runs on.
 func (m *Machine) RestartSSHD(t testing.TB) {
 	t.Helper()
-	m.Inside(t, `systemctl restart ssh
+	m.Inside(t, `systemctl reset-failed ssh
+systemctl restart ssh
 main=$(systemctl show --property=MainPID --value ssh)
 for process in /proc/[0-9]*; do
 	case $(cat "$process/comm" 2>/dev/null) in

@@ -1,6 +1,19 @@
 // Package testmachine gives tests real machines of their own: Debian with
 // systemd and SSH on the local Linux box. A test that cannot have one is
 // skipped, or fails where FORGE_TEST_MACHINES is 1.
+//
+// A machine can be brought into trouble, by way of the box and not of SSH, and
+// out of it again, at the end of the test at the latest:
+//
+//   - CutTCP resets the connections; Unplug and Plug take the network away and
+//     give it back.
+//   - Reboot and Restart restart the machine, RestartSSHD its SSH server, which
+//     ends the connections and nothing that runs.
+//   - ChangeHostKey has it show another host key.
+//   - FillDisk leaves not a block free; BreakDisk lets nobody write any more, for
+//     good. Both are for machines of a provider with DiskMiB.
+//   - Starve bounds its memory, so that the kernel kills who asks for more.
+//   - LockApt holds the lock of apt and dpkg.
 package testmachine
 
 import (

@@ -27,6 +27,12 @@ type Masker struct {
 // New makes a Masker of secrets. Each is hidden as it is, and as base64, URL,
 // JSON and the shell write it. One of several lines is hidden line by line.
 func New(secrets ...string) *Masker {
+	for _, secret := range secrets {
+		// A shell drops the line end that keys end with.
+		if trimmed := strings.TrimSpace(secret); trimmed != secret {
+			secrets = append(secrets[:len(secrets):len(secrets)], trimmed)
+		}
+	}
 	m := &Masker{needles: map[uint32][]string{}, wraps: newWraps(secrets)}
 	for needle := range forms(secrets) {
 		key := head(needle)

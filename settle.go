@@ -177,7 +177,7 @@ func (w *work) fail(ctx context.Context, f *Failure) error {
 		f.Stage = w.action.Stage
 	}
 	switch f.Reason {
-	case ReasonUnreachable, ReasonTimeout, ReasonUnknown:
+	case ReasonUnreachable, ReasonTimeout, ReasonUnknown, ReasonHostKey: // another may have its address by now
 		if w.missing(ctx) {
 			f.Reason, f.Message = ReasonGone, "the provider does not have the machine any more: "+f.Message
 		}

@@ -21,7 +21,7 @@ attach() {
 receive() {
 	local why
 	[[ -d $runs ]] || mkdir -p -- "$runs"
-	new=$(mktemp --directory -- "$runs/.new.$id.XXXXXX") || refuse "cannot create a directory in $runs"
+	new=$(mktemp --directory -- "$runs/.new.$id.XXXXXX" 2>&1) || refuse "cannot store the script: $new"
 	# shellcheck disable=SC2064 # $new is local
 	trap "rm -rf -- '$new'" EXIT
 	why=$({ timeout 300 head --bytes="$1" | tar --extract --directory="$new"; } 2>&1) ||

@@ -47,7 +47,8 @@ alive() {
 # lock keeps starts and stops of one run apart. It is the directory itself, on
 # descriptor 9.
 lock() {
-	mkdir -p -- "$run" || refuse "cannot create $run"
+	local why
+	why=$(mkdir -p -- "$run" 2>&1) || refuse "cannot store the run: $why"
 	exec 9<"$run"
 	flock --timeout 60 9 || refuse "another start or stop of the run takes too long"
 }

@@ -14,7 +14,7 @@ import (
 func (s *Site) onServer() sitectl.Site {
 	return sitectl.Site{
 		ID: s.ID, User: s.User, Directory: s.Directory, WebDirectory: s.WebDirectory, Kind: nginx.Kind(s.Kind),
-		Names: append([]string{s.Domain}, s.Aliases...), PHPVersion: s.PHPVersion, KnownHosts: s.KnownHosts,
+		Names: append([]string{s.Domain}, s.Aliases...), PHPVersion: s.PHPVersion, Upstream: s.Upstream, KnownHosts: s.KnownHosts,
 	}
 }
 
@@ -30,20 +30,27 @@ func (w *work) site(ctx context.Context) (srv *Server, site *Site, err error) {
 	return srv, site, err
 }
 
-// createSite makes the site on its server and clones its repository. Each part
-// looks for what is there already, so that Connect goes on where it was left.
+// createSite makes the site on its server and clones its repository.
 func (c *core) createSite(ctx context.Context, w *work) error {
 	srv, site, err := w.site(ctx)
 	if err != nil {
 		return err
 	}
+	if err := c.bringInStep(ctx, w, srv, site, site.Repository != ""); err != nil || w.done != nil {
+		return err
+	}
+	w.done = func(t *txn) error { return c.siteReady(t, w.action, site.ID, SiteInstalled) }
+	return nil
+}
+
+// bringInStep makes on the server what the record says, with its repository if
+// asked for. Each part looks for what is there already, so that another attempt
+// goes on where one was left. Where the repository refuses access, what is to be
+// done then is set, and the rest is not done.
+func (c *core) bringInStep(ctx context.Context, w *work, srv *Server, site *Site, repository bool) error {
 	if w.action.Cursor.Run == "" {
-		if err := c.serveSite(ctx, w, srv, site); err != nil {
+		if err := c.serveSite(ctx, w, srv, site); err != nil || !repository {
 			return err
-		}
-		if site.Repository == "" {
-			w.done = func(t *txn) error { return c.siteReady(t, w.action, site.ID, SiteInstalled) }
-			return nil
 		}
 		if err := c.connectRepository(ctx, w, srv, site); err != nil || w.done != nil {
 			return err
@@ -61,16 +68,15 @@ func (c *core) createSite(ctx context.Context, w *work) error {
 		return err
 	}
 	spec.ID, spec.Fence = w.runID(), w.fence
-	if err := w.detached(ctx, srv, srv.proxied(spec), nil); err != nil {
-		return err
-	}
-	w.done = func(t *txn) error { return c.siteReady(t, w.action, site.ID, SiteInstalled) }
-	return nil
+	return w.detached(ctx, srv, srv.proxied(spec), nil)
 }
+
+// stageServe is the stage of serveSite.
+const stageServe = "server"
 
 // serveSite makes the unix user, the directory, the pool and the virtual host.
 func (c *core) serveSite(ctx context.Context, w *work, srv *Server, site *Site) error {
-	if err := w.stage(ctx, "server"); err != nil {
+	if err := w.stage(ctx, stageServe); err != nil {
 		return err
 	}
 	if err := w.say(ctx, "setting up "+site.Domain); err != nil {

@@ -39,6 +39,7 @@ func (c *core) catalogue() map[Kind]job {
 		KindSetupSite:  {},
 		KindCreateSite: {poolDeploy, 1, 300 * time.Second, false, c.createSite, c.createSiteChanged},
 		KindDeleteSite: {poolDeploy, 3, 120 * time.Second, false, c.deleteSite, c.deleteSiteChanged},
+		KindUpdateSite: {poolDeploy, 1, 300 * time.Second, false, c.updateSite, c.updateSiteChanged},
 		KindDeploy:     {poolDeploy, 1, 600 * time.Second, true, c.deploy, c.deployChanged},
 
 		KindSetEnvironment: {poolSSH, 3, 60 * time.Second, false, c.setEnvironment, nil},

@@ -95,6 +95,10 @@ func siteMethods() map[string]method {
 		"Sites.Connect": id(func(ctx context.Context, s *forge.Sites, id string) error { return second(s.Connect(ctx, id)) }),
 		"Sites.Delete":  id(func(ctx context.Context, s *forge.Sites, id string) error { return second(s.Delete(ctx, id)) }),
 		"Sites.Create":  create,
+		"Sites.Update": id(func(ctx context.Context, s *forge.Sites, id string) error {
+			_, _, err := s.Update(ctx, id, forge.SiteUpdate{Branch: new("next")})
+			return err
+		}),
 		"Sites.Environment": id(func(ctx context.Context, s *forge.Sites, id string) error {
 			return second(s.Environment(ctx, id))
 		}),

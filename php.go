@@ -70,6 +70,15 @@ func changePHPScript(tx Tx, srv *Server, kind Kind, version string) (script stac
 			break
 		}
 	}
+	updates, err := tx.Actions().List(ActionFilter{Server: srv.ID, Kind: KindUpdateSite, Open: true}, Page{Limit: MaxPage})
+	if err != nil {
+		return script, err
+	}
+	for _, a := range updates { // one that fails goes back
+		if r := a.Input.Restore; r != nil && r.PHPVersion != nil && *r.PHPVersion == version {
+			return script, badState("an update of the site %s from PHP %s is not finished", a.Subject.ID, version)
+		}
+	}
 	if srv.Stack.Composer && len(srv.Stack.PHP) == 1 {
 		return script, badState("Composer needs PHP %s", version)
 	}

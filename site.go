@@ -46,7 +46,7 @@ type Site struct {
 	WebDirectory string // below the site's directory, as "/public"
 	PHPVersion   string
 	Upstream     string // of a ProxySite: as "127.0.0.1:3000", "[::1]:3000" or "unix:/run/app/web.sock"
-	User         string // unix user
+	User         string // unix user: the site's own, or "forge"
 	Directory    string // name of the site's directory in the user's home
 
 	Repository string // git URL; empty for none
@@ -67,8 +67,9 @@ type Site struct {
 	Webhook     RotatingSecret // authenticates webhooks
 	DeployURL   RotatingSecret // is the token in the deploy URL
 
-	Status  SiteStatus
-	Failure string // why Status is SiteFailed
+	Status SiteStatus
+	// Failure is why Status is SiteFailed, or what a failed update left undone.
+	Failure string
 
 	// Of the last deployment that began; DeploymentFinished is zero while it runs.
 	DeploymentStarted, DeploymentFinished time.Time
@@ -102,6 +103,7 @@ func (r RotatingSecret) clone() RotatingSecret {
 
 // SiteUpdate changes the settings of a site that are not nil.
 type SiteUpdate struct {
+	Kind           *SiteKind
 	Domain         *string // the site's directory keeps its name
 	Aliases        *[]string
 	WebDirectory   *string
@@ -121,6 +123,7 @@ func (u *SiteUpdate) clone() *SiteUpdate {
 		return nil
 	}
 	c := *u
+	c.Kind = copied(u.Kind)
 	c.Domain, c.WebDirectory, c.PHPVersion = copied(u.Domain), copied(u.WebDirectory), copied(u.PHPVersion)
 	c.Upstream, c.Repository, c.RepositoryUser = copied(u.Upstream), copied(u.Repository), copied(u.RepositoryUser)
 	c.Branch, c.KnownHosts, c.DeployScript = copied(u.Branch), copied(u.KnownHosts), copied(u.DeployScript)

@@ -1,10 +1,12 @@
 package forge
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
 	"github.com/seed-797f2c2c/forge/internal/git"
+	"github.com/seed-797f2c2c/forge/internal/sitectl"
 	"github.com/seed-797f2c2c/forge/internal/validate"
 	"github.com/seed-797f2c2c/forge/secret"
 )
@@ -17,10 +19,21 @@ type SiteOpts struct {
 	// Kind defaults to PHPSite.
 	Kind SiteKind
 	// WebDirectory is what is served, below the site's directory. Defaults to
-	// "/public" for PHPSite and "/" for StaticSite.
+	// "/public" for PHPSite and "/" for StaticSite. A ProxySite has none.
 	WebDirectory string
 	// PHPVersion is one of the server's. Defaults to the first of them.
 	PHPVersion string
+	// Upstream is where the program of a ProxySite listens: a loopback address
+	// with a port, as "127.0.0.1:3000" or "[::1]:3000", or a socket, as
+	// "unix:/run/app/web.sock", which nginx's user www-data must be let in to.
+	// The program is told of the client by X-Forwarded-For, -Proto, -Host and
+	// -Port, and by X-Real-IP.
+	Upstream string
+	// User is the unix user of the site's files and processes. Defaults to one
+	// of the site's own. With "forge" the site is in /home/forge, by its domain,
+	// and shares that user with others: such sites can read and change each
+	// other.
+	User string
 	// Repository is a git URL: ssh, git@host:path, or https without
 	// credentials. Empty for a site without one.
 	Repository string
@@ -54,57 +67,77 @@ func (o SiteOpts) Validate() error {
 func (o SiteOpts) site() (*Site, error) {
 	var v values
 	site := &Site{
-		ID:             newID(),
-		Domain:         v.text(validate.Domain("domain", o.Domain)),
-		Kind:           o.Kind,
-		WebDirectory:   o.WebDirectory,
-		PHPVersion:     v.optional("php_version", o.PHPVersion, validate.PHPVersion),
-		Branch:         o.Branch,
-		DeployScript:   v.optional("deploy_script", o.DeployScript, validate.DeployScript),
-		DeployTimeout:  o.DeployTimeout,
-		KnownHosts:     o.KnownHosts,
-		RepositoryUser: v.optional("repository_user", o.RepositoryUser, validate.RepositoryUser),
+		ID: newID(), Kind: o.Kind, Domain: o.Domain, Aliases: o.Aliases, WebDirectory: o.WebDirectory,
+		PHPVersion: o.PHPVersion, Upstream: o.Upstream,
+		Repository: o.Repository, RepositoryUser: o.RepositoryUser, Branch: o.Branch, KnownHosts: o.KnownHosts,
+		DeployScript: o.DeployScript, DeployTimeout: o.DeployTimeout,
 		Labels:         v.labels(o.Labels),
 		IdempotencyKey: v.optional("idempotency_key", o.IdempotencyKey, validate.IdempotencyKey),
 	}
-	site.User = "site-" + site.ID[len(site.ID)-12:]
-	site.Directory = site.Domain
-	aliases, err := validate.Aliases("aliases", site.Domain, o.Aliases)
-	v.text("", err)
-	site.Aliases = aliases
-	switch site.Kind {
-	case "":
-		site.Kind = PHPSite
-	case PHPSite, StaticSite:
-	default:
-		v.fail("kind", "must be %q or %q", PHPSite, StaticSite)
-	}
-	if site.WebDirectory == "" {
-		site.WebDirectory = map[SiteKind]string{PHPSite: "/public", StaticSite: "/"}[site.Kind]
-	}
-	site.WebDirectory = v.text(validate.WebDirectory("web_directory", site.WebDirectory))
-	if site.Branch == "" {
-		site.Branch = "main"
-	}
-	site.Branch = v.text(validate.Branch("branch", site.Branch))
-	if o.Repository != "" {
-		repo, err := validate.Repository("repository", o.Repository)
-		site.Repository = v.text(repo.URL, err)
-	}
+	v.settings(site)
 	v.text("", site.fitsToken(o.RepositoryToken))
-	if site.Kind == StaticSite && site.PHPVersion != "" {
-		v.fail("php_version", "must be empty for a site of kind %q", StaticSite)
-	}
-	if o.DeployTimeout < 0 {
-		v.fail("deploy_timeout", "must not be negative")
-	}
-	if _, err := git.KnownHosts(o.KnownHosts); err != nil {
-		v.fail("known_hosts", "%v", err)
+	site.Directory = site.Domain
+	switch o.User {
+	case "":
+		site.User = "site-" + site.ID[len(site.ID)-12:]
+	case sitectl.SharedUser:
+		site.User = o.User
+	default:
+		v.fail("user", "must be empty, for a user of the site's own, or %q", sitectl.SharedUser)
 	}
 	return site, v.err
 }
 
-// fits checks a new site against its server.
+// settings checks the settings of a site, which become those in force and are
+// stored in their normal form.
+func (v *values) settings(s *Site) {
+	s.Domain = v.text(validate.Domain("domain", s.Domain))
+	aliases, err := validate.Aliases("aliases", s.Domain, s.Aliases)
+	v.text("", err)
+	s.Aliases = aliases
+	v.kind(s)
+	s.Branch = v.text(validate.Branch("branch", cmp.Or(s.Branch, "main")))
+	if s.Repository != "" {
+		repo, err := validate.Repository("repository", s.Repository)
+		s.Repository = v.text(repo.URL, err)
+	}
+	s.RepositoryUser = v.optional("repository_user", s.RepositoryUser, validate.RepositoryUser)
+	if _, err := git.KnownHosts(s.KnownHosts); err != nil {
+		v.fail("known_hosts", "%v", err)
+	}
+	s.DeployScript = v.optional("deploy_script", s.DeployScript, validate.DeployScript)
+	if s.DeployTimeout < 0 {
+		v.fail("deploy_timeout", "must not be negative")
+	}
+}
+
+// kind checks the kind of a site and what goes with it.
+func (v *values) kind(s *Site) {
+	s.Kind = cmp.Or(s.Kind, PHPSite)
+	s.PHPVersion = v.optional("php_version", s.PHPVersion, validate.PHPVersion)
+	switch s.Kind {
+	case PHPSite:
+		s.WebDirectory = cmp.Or(s.WebDirectory, "/public")
+	case StaticSite:
+		s.WebDirectory = cmp.Or(s.WebDirectory, "/")
+	case ProxySite:
+		s.Upstream = v.text(validate.Upstream("upstream", s.Upstream))
+	default:
+		v.fail("kind", "must be %q, %q or %q", PHPSite, StaticSite, ProxySite)
+	}
+	s.WebDirectory = v.optional("web_directory", s.WebDirectory, validate.WebDirectory)
+	const foreign = "must be empty for a site of kind %q"
+	switch {
+	case s.Kind != PHPSite && s.PHPVersion != "":
+		v.fail("php_version", foreign, s.Kind)
+	case s.Kind != ProxySite && s.Upstream != "":
+		v.fail("upstream", foreign, s.Kind)
+	case s.Kind == ProxySite && s.WebDirectory != "":
+		v.fail("web_directory", foreign, s.Kind)
+	}
+}
+
+// fits checks a site against its server.
 func (s *Site) fits(srv *Server) error {
 	if s.Kind != PHPSite {
 		return nil
@@ -114,6 +147,22 @@ func (s *Site) fits(srv *Server) error {
 	}
 	if !slices.Contains(srv.Stack.PHP, s.PHPVersion) {
 		return invalid("php_version", "must be one of the server's: %v", srv.Stack.PHP)
+	}
+	return nil
+}
+
+// directoryFree refuses a new site whose directory another one has, as sites of
+// one user can where a domain was changed.
+func (s *Site) directoryFree(tx Tx) error {
+	others, err := sitesReadBy(tx, s.Server, s.User)
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		if other.Directory == s.Directory && other.Domain != s.Domain {
+			return &Error{Class: ErrConflict, Field: "domain",
+				Rule: "its directory is that of the site " + other.Domain + ", which had this domain before"}
+		}
 	}
 	return nil
 }

@@ -78,6 +78,9 @@ func (s *Sites) Create(ctx context.Context, serverID string, opts SiteOpts) (*Si
 			return err
 		}
 		site.Owner, site.Server = srv.Owner, srv.ID
+		if err := site.directoryFree(t); err != nil {
+			return err
+		}
 		site.Created = t.Now()
 		site.Updated, site.Status = site.Created, ""
 		if err := moveSite(t, site, SitePending, ""); err != nil {

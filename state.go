@@ -28,8 +28,8 @@ var (
 		SitePending:        {SiteInstalling, SiteFailed, SiteDeleting},
 		SiteInstalling:     {SiteAwaitingAccess, SiteInstalled, SiteFailed, SiteDeleting},
 		SiteAwaitingAccess: {SiteInstalling, SiteFailed, SiteDeleting},
-		SiteInstalled:      {SiteDeployed, SiteInstalling, SiteDeleting},
-		SiteDeployed:       {SiteInstalling, SiteDeleting},
+		SiteInstalled:      {SiteDeployed, SiteInstalling, SiteAwaitingAccess, SiteDeleting},
+		SiteDeployed:       {SiteInstalling, SiteAwaitingAccess, SiteDeleting},
 		SiteFailed:         {SiteInstalling, SiteDeleting},
 		SiteDeleting:       {SiteFailed, SiteAwaitingAccess, SiteInstalled, SiteDeployed},
 	}

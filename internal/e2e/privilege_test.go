@@ -43,7 +43,7 @@ func TestSiteUsers(t *testing.T) {
 	t.Parallel()
 	e, srv := theServer(t)
 	victim, thief := newVictim(t, e, srv), newGitSite(t, e, srv, forge.SiteOpts{})
-	socket := "/run/php/forge-" + victim.ID + ".sock"
+	socket := "/run/php/forge-" + victim.ID + "-" + victim.PHPVersion + ".sock"
 
 	t.Run("files", func(t *testing.T) {
 		t.Parallel()

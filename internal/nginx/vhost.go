@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"text/template"
+
+	"github.com/seed-797f2c2c/forge/internal/validate"
 )
 
 // Kind says what answers the requests for a site.
@@ -18,15 +20,17 @@ type Kind string
 const (
 	PHP    Kind = "php"    // files, and index.php for everything that is none
 	Static Kind = "static" // files alone
+	Proxy  Kind = "proxy"  // a program of the site's own
 )
 
 // Vhost describes the virtual host of one site.
 type Vhost struct {
-	ID     string   // names the logs: letters, digits and dashes
-	Kind   Kind     // PHP or Static
-	Names  []string // host names in ASCII, the domain first
-	Root   string   // absolute path of the web directory
-	Socket string   // absolute path of the FPM pool's socket; for PHP alone
+	ID       string   // names the logs: letters, digits and dashes
+	Kind     Kind     // PHP, Static or Proxy
+	Names    []string // host names in ASCII, the domain first
+	Root     string   // absolute path of the web directory; not for Proxy
+	Socket   string   // absolute path of the FPM pool's socket; for PHP alone
+	Upstream string   // where the program listens, in the form of [validate.Upstream]; for Proxy alone
 }
 
 //go:embed vhost.conf.tmpl
@@ -65,14 +69,16 @@ func (v Vhost) check() error {
 			return fmt.Errorf("%q is not a host name in lower-case ASCII", name)
 		}
 	}
-	if err := checkPath(v.Root); err != nil {
-		return err
-	}
 	switch v.Kind {
 	case Static:
-		return nil
+		return checkPath(v.Root)
 	case PHP:
-		return checkPath(v.Socket)
+		return errors.Join(checkPath(v.Root), checkPath(v.Socket))
+	case Proxy:
+		if upstream, err := validate.Upstream("upstream", v.Upstream); err != nil || upstream != v.Upstream {
+			return fmt.Errorf("%q is not an upstream in its normal form", v.Upstream)
+		}
+		return nil
 	}
 	return fmt.Errorf("unknown kind %q", v.Kind)
 }

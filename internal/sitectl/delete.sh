@@ -1,12 +1,5 @@
 state=$1 logs=$2 keys=$3
-
-# made PREFIX prints the rest of the record that begins so.
-made() {
-	local line
-	while IFS= read -r line; do
-		[[ $line != "$1 "* ]] || printf '%s\n' "${line#"$1 "}"
-	done <"$state/made"
-}
+user=$4 deploy_key=$5 # of a site that shares its user
 
 if [[ ! -f $state/made ]]; then # nothing was made, or all of it is gone
 	rm -rf -- "$state"
@@ -14,16 +7,10 @@ if [[ ! -f $state/made ]]; then # nothing was made, or all of it is gone
 fi
 put_back # what a run left that was ended before its time
 
-user=$(made user) home=$(made home) vhost_file=$(made vhost) pool_file=$(made pool)
-version=${pool_file#/etc/php/}
-version=${version%%/*}
-fpm=php-fpm$version fpm_service=php$version-fpm
-
-# withdraw FILE
-withdraw() {
-	remember "$1"
-	rm -- "$1"
-}
+vhost_file=$(made vhost)
+mapfile -t pools < <(made pool)
+shared=$(made dir) # its directory, where it shares its user
+owner=$(made user) home=$(made home)
 
 trap restore EXIT
 
@@ -41,32 +28,25 @@ if [[ $vhost_file && -e $vhost_file ]]; then
 	echo 'removed the virtual host'
 fi
 
-gone() {
-	[[ ! -e $socket ]]
-}
-
-if [[ $pool_file && -e $pool_file ]]; then
-	socket=/run/php/$(basename -- "$pool_file" .conf).sock
-	if systemctl is-active --quiet "$fpm_service"; then
-		test_fpm || die 83 "the configuration of $fpm was broken before; the pool is still there"
-		withdraw "$pool_file"
-		touched=("$fpm_service")
-		if no_pool; then
-			systemctl stop "$fpm_service"
-		else
-			test_fpm || die 84 "$fpm refuses to do without the pool; it was put back"
-			systemctl reload "$fpm_service"
-		fi
-		eventually 1500 gone || die 85 "$fpm_service did not let go of the pool; it was put back"
-	else
-		rm -- "$pool_file"
-	fi
-	rm -f -- "$socket"
+touched=()
+for pool in "${pools[@]}"; do
+	[[ -e $pool ]] || continue
+	drop_pool "$pool"
 	keep
 	echo 'removed the FPM pool'
-fi
+done
 
 rm -f -- "$logs".access.log* "$logs".error.log*
+
+# The user stays, and so do its other processes and files.
+if [[ $shared ]] && getent passwd "$user" >/dev/null; then
+	as_user rm -f -- "$deploy_key" "$deploy_key".new{,.pub}
+	if as_user test -e "$shared" -o -L "$shared"; then
+		as_user find "$shared" -xdev -type d ! -perm -u=rwx -exec chmod u+rwx {} \; || true
+		as_user rm -rf --one-file-system -- "$shared" || die 86 "$shared cannot be removed"
+		echo "removed $shared"
+	fi
+fi
 
 # processes prints the ids of the processes of uid that run, and "container" for
 # those whose user only has the same number in one.
@@ -93,22 +73,22 @@ idle() {
 	return 1
 }
 
-if [[ $user ]] && uid=$(id -u -- "$user" 2>/dev/null); then
-	((uid >= 1000)) || die 81 "$user became a user of the system"
-	rm -f -- "$keys"                    # no new logins,
-	usermod --expiredate 1 -- "$user"   # by other ways neither
-	eventually 500 idle || die 86 "processes of $user do not end"
+if [[ $owner ]] && uid=$(id -u -- "$owner" 2>/dev/null); then
+	((uid >= 1000)) || die 81 "$owner became a user of the system"
+	rm -f -- "$keys"                      # no new logins,
+	usermod --expiredate 1 -- "$owner" # by other ways neither
+	eventually 500 idle || die 86 "processes of $owner do not end"
 fi
 # Nobody is left who could plant a link meanwhile.
 if [[ $home && -e $home ]]; then
 	rm -rf --one-file-system -- "$home" || die 86 "$home cannot be removed"
 	echo "removed $home"
 fi
-if [[ $user ]] && uid=$(id -u -- "$user" 2>/dev/null); then
+if [[ $owner ]] && uid=$(id -u -- "$owner" 2>/dev/null); then
 	# What lies elsewhere would be the next user's who gets this number.
 	find /tmp /var/tmp /dev/shm /var/lib/php/sessions /var/spool/cron /var/mail \
 		-xdev -uid "$uid" -delete 2>/dev/null || true
-	userdel -- "$user" || die 86 "the user $user cannot be removed"
-	echo "removed the user $user"
+	userdel -- "$owner" || die 86 "the user $owner cannot be removed"
+	echo "removed the user $owner"
 fi
 rm -rf -- "$state"

@@ -9,8 +9,8 @@ import (
 
 // The failures of Create and Delete, beside those of the connection.
 var (
-	// ErrTaken says that the user or the home exists and is not the site's.
-	ErrTaken = errors.New("the unix user is taken")
+	// ErrTaken says that the user, the home or the directory exists and is not the site's.
+	ErrTaken = errors.New("the unix user or the directory is taken")
 	// ErrNotInstalled says that nginx or the version of PHP is missing.
 	ErrNotInstalled = errors.New("the stack is not installed")
 	// ErrBrokenBefore says that the configuration of nginx or FPM was broken

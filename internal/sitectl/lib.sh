@@ -10,6 +10,34 @@ die() {
 	exit "$1"
 }
 
+# What was made for a site is in a list, of which delete takes away just that. A
+# thing is recorded before it is made.
+known() {
+	[[ -f $state/made ]] && grep -qxF -- "$1" "$state/made"
+}
+
+record() {
+	known "$1" || printf '%s\n' "$1" >>"$state/made"
+}
+
+forget() {
+	grep -vxF -- "$1" "$state/made" >"$state/made.new" || true
+	mv -T -- "$state/made.new" "$state/made"
+}
+
+# made PREFIX prints the rest of the lines that begin so.
+made() {
+	local line
+	[[ -f $state/made ]] || return 0
+	while IFS= read -r line; do
+		[[ $line != "$1 "* ]] || printf '%s\n' "${line#"$1 "}"
+	done <"$state/made"
+}
+
+as_user() {
+	setpriv --reuid="$user" --regid="$user" --init-groups -- "$@"
+}
+
 # A configuration is replaced in one rename, and what it was stays beside it as
 # FILE.undo until the services run with the new one; an empty FILE.undo says
 # that there was none.
@@ -17,7 +45,7 @@ die() {
 # put_back undoes what was replaced and not kept.
 put_back() {
 	local undo
-	for undo in /etc/nginx/forge.d/*.conf.undo /etc/php/*/fpm/pool.d/forge-*.conf.undo; do
+	for undo in /etc/nginx/forge.d/*.conf.undo /etc/php/*/fpm/pool.d/forge-*.conf.undo /etc/forge/sites/*/known_hosts.undo; do
 		if [[ $undo -ef ${undo%.undo} ]]; then # ended before it was replaced
 			rm -- "$undo"
 		elif [[ -s $undo ]]; then
@@ -30,18 +58,19 @@ put_back() {
 
 # keep makes what was replaced final.
 keep() {
-	rm -f -- /etc/nginx/forge.d/*.conf.undo /etc/php/*/fpm/pool.d/forge-*.conf.undo
+	rm -f -- /etc/nginx/forge.d/*.conf.undo /etc/php/*/fpm/pool.d/forge-*.conf.undo /etc/forge/sites/*/known_hosts.undo
 }
 
 # restore is the trap for EXIT while something is replaced. The services in
-# touched may run with it already.
+# touched may run with it already; the last one goes back first, as nginx must
+# find a pool before and after.
 touched=()
 restore() {
-	local code=$? service
+	local code=$? i
 	((code)) || return 0
 	put_back
-	for service in "${touched[@]}"; do
-		systemctl reload "$service" || true
+	for ((i = ${#touched[@]} - 1; i >= 0; i--)); do
+		systemctl reload "${touched[i]}" || true
 	done
 }
 
@@ -52,6 +81,12 @@ remember() {
 	else
 		: >"$1.undo"
 	fi
+}
+
+# withdraw FILE
+withdraw() {
+	remember "$1"
+	rm -- "$1"
 }
 
 # replace FILE CONTENT
@@ -97,20 +132,58 @@ eventually() {
 	done
 }
 
+# drop_pool FILE withdraws a pool, for whichever version of PHP it is.
+drop_pool() {
+	local pool_file=$1 version fpm fpm_service socket
+	[[ -e $pool_file ]] || return 0
+	version=${pool_file#/etc/php/}
+	version=${version%%/*}
+	fpm=php-fpm$version fpm_service=php$version-fpm
+	socket=$(sed -n 's/^listen = //p' "$pool_file")
+	if systemctl is-active --quiet "$fpm_service"; then
+		test_fpm || die 83 "the configuration of $fpm was broken before; the pool is still there"
+		withdraw "$pool_file"
+		touched+=("$fpm_service")
+		if no_pool; then
+			systemctl stop "$fpm_service"
+		else
+			test_fpm || die 84 "$fpm refuses to do without the pool; it was put back"
+			systemctl reload "$fpm_service"
+		fi
+		eventually 1500 gone "$socket" || die 85 "$fpm_service did not let go of the pool; it was put back"
+	else
+		withdraw "$pool_file"
+	fi
+	[[ -z $socket ]] || rm -f -- "$socket"
+}
+
+gone() {
+	[[ ! -e $1 ]]
+}
+
 # nginx takes a configuration up after the reload has returned, and only its
 # log says when it does not. It did when the old workers take no new requests.
+retiring='' # its workers until then
 reload_nginx() {
-	local master old
+	local master
 	master=$(systemctl show --property=MainPID --value nginx)
 	((master)) || return 1
-	old=$(cat "/proc/$master/task/$master/children")
+	retiring=$(cat "/proc/$master/task/$master/children")
 	systemctl reload nginx && eventually 1000 retired
 }
 
 retired() {
 	local pid title
-	for pid in $old; do
+	for pid in $retiring; do
 		title=$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") || continue
 		[[ -z $title || $title == *'shutting down'* ]] || return 1
+	done
+}
+
+# drained: the old workers have no request left.
+drained() {
+	local pid
+	for pid in $retiring; do
+		[[ ! -d /proc/$pid ]] || return 1
 	done
 }

@@ -15,14 +15,18 @@ import (
 // Site describes a site as its server has to know it.
 type Site struct {
 	ID           string // lower-case letters, digits and dashes
-	User         string // unix user, the site's own
+	User         string // unix user: the site's own, or SharedUser
 	Directory    string // name of the site's directory in the user's home
 	WebDirectory string // below that, as "/public"; may be empty
 	Kind         nginx.Kind
 	Names        []string // domain and aliases
 	PHPVersion   string   // as "8.3"; for PHP alone
+	Upstream     string   // where the site's program listens; for Proxy alone
 	KnownHosts   string   // host keys of the git server, in known_hosts format
 }
+
+// SharedUser is the unix user whom sites share. The stack makes the user.
+const SharedUser = "forge"
 
 // Paths are the places of a site on its server. Those for PHP are empty
 // without a PHPVersion.
@@ -61,7 +65,8 @@ func (s Site) Paths() Paths {
 	}
 	if s.PHPVersion != "" {
 		p.Pool = "/etc/php/" + s.PHPVersion + "/fpm/pool.d/forge-" + s.ID + ".conf"
-		p.Socket = "/run/php/forge-" + s.ID + ".sock"
+		// Two versions serve a site for a moment.
+		p.Socket = "/run/php/forge-" + s.ID + "-" + s.PHPVersion + ".sock"
 		p.FPM = "php-fpm" + s.PHPVersion
 		p.FPMService = "php" + s.PHPVersion + "-fpm"
 		p.PHP = "php" + s.PHPVersion
@@ -105,7 +110,9 @@ func (s Site) check() error {
 // configs returns the virtual host and, for PHP, the pool.
 func (s Site) configs() (vhost, pool []byte, err error) {
 	p := s.Paths()
-	vhost, err = nginx.Vhost{ID: s.ID, Kind: s.Kind, Names: s.Names, Root: p.Web, Socket: p.Socket}.Config()
+	vhost, err = nginx.Vhost{
+		ID: s.ID, Kind: s.Kind, Names: s.Names, Root: p.Web, Socket: p.Socket, Upstream: s.Upstream,
+	}.Config()
 	if err != nil || s.PHPVersion == "" {
 		return vhost, nil, err
 	}

@@ -35,7 +35,7 @@ func TestPaths(t *testing.T) {
 		Logs:       "/var/log/nginx/forge-site-0190",
 		Keys:       "/etc/ssh/authorized_keys.d/site",
 		Pool:       "/etc/php/8.2/fpm/pool.d/forge-site-0190.conf",
-		Socket:     "/run/php/forge-site-0190.sock",
+		Socket:     "/run/php/forge-site-0190-8.2.sock",
 		FPM:        "php-fpm8.2",
 		FPMService: "php8.2-fpm",
 		PHP:        "php8.2",

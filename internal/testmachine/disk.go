@@ -29,7 +29,7 @@ func (m *Machine) disk(t testing.TB) string {
 func (m *Machine) FillDisk(t testing.TB) (end func()) {
 	t.Helper()
 	name := filepath.Join(m.disk(t), "fill")
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // of a test
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, f.Close()) }()
 	end = m.undo(t, func() { require.NoError(t, os.Remove(name)) })
@@ -55,6 +55,6 @@ func (zeros) Read(p []byte) (int, error) {
 // written, as the kernel does with one that fails. It stays so.
 func (m *Machine) BreakDisk(t testing.TB) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "mount", "-o", "remount,abort", m.disk(t)).CombinedOutput() //nolint:gosec // of a test
+	out, err := exec.CommandContext(t.Context(), "mount", "-o", "remount,abort", m.disk(t)).CombinedOutput()
 	require.NoError(t, err, string(out))
 }

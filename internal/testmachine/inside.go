@@ -37,7 +37,7 @@ func (m *Machine) TryInside(ctx context.Context, script string, args ...string) 
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, "nsenter", append([]string{ //nolint:gosec // of a test
+	cmd := exec.CommandContext(ctx, "nsenter", append([]string{
 		"--target=" + leader, "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--",
 		"/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root",
 		"bash", "-euo", "pipefail", "-c", script, "inside",

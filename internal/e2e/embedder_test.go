@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-797f2c2c/forge"
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/secret"
 	"github.com/seed-797f2c2c/forge/store/memory"
 )
 
@@ -23,6 +24,7 @@ import (
 type embedder struct {
 	*forge.Forge
 	machines *machines
+	sealer   *planter
 
 	mu     sync.Mutex
 	stop   context.CancelFunc // ends the workers
@@ -46,12 +48,13 @@ func (e *embedder) seen() string {
 // start returns an embedding program whose workers run. maxLog is
 // forge.Config.MaxLog.
 func start(p *machines, maxLog int64) (*embedder, error) {
-	e := &embedder{machines: p}
+	e := &embedder{machines: p, sealer: &planter{Sealer: secret.NewEphemeral(), values: map[string]string{}}}
 	f, err := forge.New(forge.Config{
 		Store:     memory.New(memory.Config{}),
 		MaxLog:    maxLog,
+		Sealer:    e.sealer,
 		Providers: map[string]provider.Provider{"local": p},
-		Logger:    slog.New(slog.NewTextHandler(e, nil)),
+		Logger:    slog.New(slog.NewTextHandler(e, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
 		return nil, err

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2016 # PHP is in single quotes
 # Prints everything that is in ~/planted, and the environment, in many ways.
 cat .env 2>/dev/null || true
 for file in ~/planted/*; do

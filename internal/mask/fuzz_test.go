@@ -21,7 +21,8 @@ func FuzzMask(f *testing.F) {
 	f.Add("Zm9yZ2U6aHVudGVyMg==", uint16(2), uint16(2), uint8(3), uint8(3))
 	f.Fuzz(func(t *testing.T, secret string, before, after uint16, chunk, form uint8) {
 		// What is put around it, or in its place, has nothing of it.
-		if len(secret) < mask.MinLength || strings.ContainsAny(secret, ".[]") || strings.Contains(mask.Placeholder+lines.CutMark, secret) {
+		replaced := mask.Placeholder + lines.CutMark
+		if len(secret) < mask.MinLength || strings.ContainsAny(secret, ".[]") || strings.Contains(replaced, secret) {
 			t.Skip()
 		}
 		head, tail := strings.Repeat(".", int(before)), strings.Repeat(".", int(after))

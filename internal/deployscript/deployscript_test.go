@@ -69,3 +69,29 @@ func TestEnv(t *testing.T) {
 	require.Equal(t, "abc", v.Env()["FORGE_DEPLOY_COMMIT"])
 	require.Equal(t, "php8.2", v.Env()["FORGE_PHP"])
 }
+
+// A commit that is there is not fetched again, and one that is not is.
+func TestDefaultsFetchWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []nginx.Kind{nginx.PHP, nginx.Static, nginx.Proxy} {
+		script := `set -euo pipefail
+export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@a GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@a GIT_CONFIG_GLOBAL=/dev/null
+export FORGE_SITE_PATH="$1/copy" FORGE_SITE_BRANCH=main
+git init --quiet --initial-branch=main "$1/origin"
+commit() { git -C "$1/origin" commit --quiet --allow-empty -m "$2" && git -C "$1/origin" rev-parse HEAD; }
+first=$(commit "$1" first)
+git clone --quiet "$1/origin" "$1/copy"
+second=$(commit "$1" second)
+deploy() { FORGE_DEPLOY_COMMIT=$1 bash -euo pipefail -c "$script" >/dev/null 2>&1; git -C "$FORGE_SITE_PATH" log -1 --format=%s; }
+script=$2
+mv "$1/origin" "$1/away"
+deploy "$first"
+mv "$1/away" "$1/origin"
+deploy "$second"
+git -C "$1/copy" reset --quiet --hard "$first"
+deploy ''`
+		out, err := exec.CommandContext(t.Context(), "bash", "-c", script, "bash", t.TempDir(), deployscript.Default(kind)).CombinedOutput()
+		require.NoError(t, err, string(out))
+		require.Equal(t, "first\nsecond\nsecond\n", string(out))
+	}
+}

@@ -1,6 +1,9 @@
 cd "$FORGE_SITE_PATH"
 
-git fetch --no-recurse-submodules origin "$FORGE_SITE_BRANCH"
+# The commit was fetched before this script, as a rule.
+if ! git cat-file -e "${FORGE_DEPLOY_COMMIT:-}^{commit}" 2>/dev/null; then
+    git fetch --no-recurse-submodules origin "$FORGE_SITE_BRANCH"
+fi
 git reset --hard "${FORGE_DEPLOY_COMMIT:-FETCH_HEAD}"
 
 if [ -f .gitmodules ]; then

@@ -174,26 +174,40 @@ func TestVhostParsesBack(t *testing.T) {
 	}
 }
 
-// Whatever is let through stays one value.
+// Whatever is let through stays one value, and parses to what went in.
+func vhostParsesBack(t *rapid.T) {
+	v := vhost
+	v.Kind = rapid.SampledFrom([]nginx.Kind{nginx.PHP, nginx.Static, nginx.Proxy}).Draw(t, "kind")
+	v.Root = "/" + rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z"'\\#$~ /.-]*`)).Draw(t, "root")
+	v.Names = append(v.Names, rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9.-]+`)).Draw(t, "name"))
+	v.Upstream = rapid.OneOf(rapid.String(), rapid.StringMatching(`127\.0\.0\.1:[0-9]{1,5}`), rapid.StringMatching(`unix:(/[a-z._-]{1,5}){1,3}`),
+		rapid.Just("[::1]:3000")).Draw(t, "upstream")
+	text, err := v.Config()
+	if err != nil {
+		return
+	}
+	top, err := parse(string(text))
+	require.NoError(t, err)
+	require.Len(t, top, 1)
+	server := top[0].block
+	require.Equal(t, append([]string{"server_name"}, v.Names...), find(server, "server_name")[0].words)
+	if v.Kind == nginx.Proxy {
+		location := find(server, "location")
+		require.Len(t, location, 2)
+		require.Equal(t, []directive{{words: []string{"proxy_pass", "http://" + v.Upstream}}}, find(location[1].block, "proxy_pass"))
+		require.Empty(t, find(server, "root"))
+		return
+	}
+	require.Equal(t, []string{"root", v.Root}, find(server, "root")[0].words)
+	require.Len(t, find(server, "location"), 5)
+}
+
 func TestVhostProperty(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		v := vhost
-		v.Root = "/" + rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z"'\\#$~ /.-]*`)).Draw(t, "root")
-		v.Names = append(v.Names, rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9.-]+`)).Draw(t, "name"))
-		text, err := v.Config()
-		if err != nil {
-			return
-		}
-		top, err := parse(string(text))
-		require.NoError(t, err)
-		require.Len(t, top, 1)
-		server := top[0].block
-		require.Equal(t, append([]string{"server_name"}, v.Names...), find(server, "server_name")[0].words)
-		require.Equal(t, []string{"root", v.Root}, find(server, "root")[0].words)
-		require.Len(t, find(server, "location"), 5)
-	})
+	rapid.Check(t, vhostParsesBack)
 }
+
+func FuzzVhost(f *testing.F) { f.Fuzz(rapid.MakeFuzz(vhostParsesBack)) }
 
 func FuzzQuote(f *testing.F) {
 	for _, seed := range []string{"", "a", `a"b`, `a\`, `\n`, "a b;{}#'", "$x", "\n", "ü", "\xff"} {
@@ -231,6 +245,9 @@ func TestVhostRefuses(t *testing.T) {
 		"no socket":           func(v *nginx.Vhost) { v.Socket = "" },
 		"socket with options": func(v *nginx.Vhost) { v.Socket = "/run/x.sock:/y" },
 		"unknown kind":        func(v *nginx.Vhost) { v.Kind = "node" },
+		"no upstream":         func(v *nginx.Vhost) { v.Kind = nginx.Proxy },
+		"upstream elsewhere":  func(v *nginx.Vhost) { v.Kind, v.Upstream = nginx.Proxy, "10.0.0.1:3000" },
+		"upstream not normal": func(v *nginx.Vhost) { v.Kind, v.Upstream = nginx.Proxy, "127.0.0.1:03000" },
 	} {
 		v := vhost
 		change(&v)

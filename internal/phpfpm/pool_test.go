@@ -48,26 +48,32 @@ func TestPool(t *testing.T) {
 	require.Equal(t, "10s", got["global process_control_timeout"])
 }
 
-func TestPoolProperty(t *testing.T) {
-	t.Parallel()
+// Whatever is let through parses to what went in, and adds no setting.
+func poolParsesBack(t *rapid.T) {
 	plain, err := pool.Config()
 	require.NoError(t, err)
-	rapid.Check(t, func(t *rapid.T) {
-		p := phpfpm.Pool{
-			ID:     rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9-]{1,70}`)).Draw(t, "id"),
-			User:   rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9_-]{1,40}`)).Draw(t, "user"),
-			Socket: "/" + rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9./-]{1,120}`)).Draw(t, "socket"),
-		}
-		text, err := p.Config()
-		if err != nil {
-			return
-		}
-		got := settings(string(text))
-		require.Len(t, got, len(settings(string(plain))))
-		require.Equal(t, p.User, got["forge-"+p.ID+" user"])
-		require.Equal(t, p.Socket, got["forge-"+p.ID+" listen"])
-	})
+	p := phpfpm.Pool{
+		ID:     rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9-]{1,70}`)).Draw(t, "id"),
+		User:   rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9_-]{1,40}`)).Draw(t, "user"),
+		Socket: "/" + rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9./-]{1,120}`)).Draw(t, "socket"),
+	}
+	text, err := p.Config()
+	if err != nil {
+		return
+	}
+	got := settings(string(text))
+	require.Len(t, got, len(settings(string(plain))))
+	require.Equal(t, p.User, got["forge-"+p.ID+" user"])
+	require.Equal(t, p.User, got["forge-"+p.ID+" group"])
+	require.Equal(t, p.Socket, got["forge-"+p.ID+" listen"])
 }
+
+func TestPoolProperty(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, poolParsesBack)
+}
+
+func FuzzPool(f *testing.F) { f.Fuzz(rapid.MakeFuzz(poolParsesBack)) }
 
 func TestPoolRefuses(t *testing.T) {
 	t.Parallel()

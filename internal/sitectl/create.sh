@@ -117,6 +117,7 @@ fi
 # What nginx took on before has its answer, or a while to get one.
 ((${#old_pools[@]} == 0)) || eventually 500 drained || true
 for old in "${old_pools[@]}"; do
+	[[ -e $old ]] || continue # of a change that was put back
 	drop_pool "$old"
 	echo "removed $old"
 done

@@ -158,6 +158,42 @@ func ExampleSites_Create() {
 	// true
 }
 
+// A program that listens on the server is served by nginx, WebSockets and all.
+func ExampleSites_Create_proxy() {
+	ctx, f := context.Background(), newForge()
+	site, action, err := f.Sites.Create(ctx, "the server's id", forge.SiteOpts{
+		Domain: "chat.example.com", Kind: forge.ProxySite, Upstream: "127.0.0.1:3000",
+		Repository: "git@github.com:acme/chat.git", DeployScript: "cd {{SITE_PATH}} && git reset --hard \"$FORGE_DEPLOY_COMMIT\" && make",
+	})
+	if err != nil {
+		fmt.Println(errors.Is(err, forge.ErrNotFound))
+		return
+	}
+	if _, err := f.Actions.Wait(ctx, action.ID); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(site.Domain, "passes requests to", site.Upstream)
+	// Output:
+	// true
+}
+
+// A site gets another domain, and keeps the old one as an alias.
+func ExampleSites_Update() {
+	ctx, f := context.Background(), newForge()
+	domain, aliases := "shop.example.org", []string{"shop.example.com"}
+	site, action, err := f.Sites.Update(ctx, "the site's id", forge.SiteUpdate{Domain: &domain, Aliases: &aliases})
+	if err != nil {
+		fmt.Println(errors.Is(err, forge.ErrNotFound))
+		return
+	}
+	if _, err := f.Actions.Wait(ctx, action.ID); err != nil {
+		log.Fatal(err) // the site has its old names again
+	}
+	fmt.Println(site.Domain, "is served from", site.Directory)
+	// Output:
+	// true
+}
+
 // The environment file of a site is replaced whole. What is not Plain is masked
 // in what the site's deployments print.
 func ExampleSites_SetEnvironment() {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/seed-797f2c2c/forge"
 	"github.com/seed-797f2c2c/forge/secret"
@@ -338,4 +339,57 @@ func TestBadUpdateLeavesEverything(t *testing.T) {
 			require.Equal(t, before, f.contents())
 		})
 	}
+}
+
+// Whatever an update holds: a typed error and nothing written, or settings that
+// the same rules let through again, unchanged; and a cancel takes them back.
+func TestAnyUpdateIsRefusedOrStable(t *testing.T) {
+	t.Parallel()
+	f := furnish(t)
+	text := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "example.com", "Bücher.example", "bare.example.com", "main", "8.2",
+		"/public", "127.0.0.1:3000", "unix:/run/a.sock", "git@example.com:a.git", "https://example.com/a.git", "true"}))
+	rapid.Check(t, func(rt *rapid.T) {
+		before := f.contents()
+		some := func(name string) *string {
+			if rapid.IntRange(0, 2).Draw(rt, "has "+name) > 0 {
+				return nil
+			}
+			return new(text.Draw(rt, name))
+		}
+		u := forge.SiteUpdate{Domain: some("domain"), WebDirectory: some("web"), PHPVersion: some("php"), Upstream: some("upstream"),
+			Repository: some("repository"), Branch: some("branch"), DeployScript: some("script"), KnownHosts: some("hosts")}
+		if alias := some("alias"); alias != nil {
+			u.Aliases = &[]string{*alias}
+		}
+		if kind := rapid.SampledFrom([]forge.SiteKind{"?", "", forge.PHPSite, forge.StaticSite, forge.ProxySite}).Draw(rt, "kind"); kind != "?" {
+			u.Kind = &kind
+		}
+		site, action, err := f.Sites.Update(t.Context(), f.site.ID, u)
+		if err != nil {
+			var typed *forge.Error
+			require.ErrorAs(rt, err, &typed)
+			require.Contains(rt, []error{forge.ErrInvalid, forge.ErrConflict}, typed.Class)
+			require.NotEmpty(rt, typed.Field)
+			require.NotEmpty(rt, typed.Rule)
+			require.Equal(rt, before, f.contents())
+			return
+		}
+		if action.Status == forge.ActionFinished { // the server need not know: nothing to take back
+			_, _, err := f.Sites.Update(t.Context(), f.site.ID, forge.SiteUpdate{Branch: &f.site.Branch, DeployScript: new("")})
+			require.NoError(rt, err)
+			return
+		}
+		require.NoError(rt, f.Actions.Cancel(t.Context(), action.ID))
+		same, action, err := f.Sites.Update(t.Context(), f.site.ID, forge.SiteUpdate{Kind: &site.Kind, Domain: &site.Domain, Aliases: &site.Aliases,
+			WebDirectory: &site.WebDirectory, PHPVersion: &site.PHPVersion, Upstream: &site.Upstream, Repository: &site.Repository,
+			Branch: &site.Branch, DeployScript: &site.DeployScript, KnownHosts: &site.KnownHosts})
+		require.NoError(rt, err)
+		same.Updated = site.Updated
+		require.Equal(rt, site, same)
+		require.NoError(rt, f.Actions.Cancel(t.Context(), action.ID))
+		back, err := f.Sites.Get(t.Context(), f.site.ID)
+		require.NoError(rt, err)
+		back.Updated = f.site.Updated
+		require.Equal(rt, f.site, back)
+	})
 }

@@ -55,6 +55,9 @@ func (zeros) Read(p []byte) (int, error) {
 // written, as the kernel does with one that fails. It stays so.
 func (m *Machine) BreakDisk(t testing.TB) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "mount", "-o", "remount,abort", m.disk(t)).CombinedOutput()
+	// What was written before is kept.
+	out, err := exec.CommandContext(t.Context(), "sync", "--file-system", m.disk(t)).CombinedOutput()
+	require.NoError(t, err, string(out))
+	out, err = exec.CommandContext(t.Context(), "mount", "-o", "remount,abort", m.disk(t)).CombinedOutput()
 	require.NoError(t, err, string(out))
 }

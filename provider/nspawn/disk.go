@@ -18,7 +18,7 @@ type disk string
 
 func (d disk) root() string  { return filepath.Join(string(d), "root") }
 func (d disk) upper() string { return filepath.Join(string(d), "upper") }
-func (d disk) log() string   { return filepath.Join(string(d), "console.log") }
+func (d disk) log() string   { return string(d) + ".log" }  // apart, as the machine ends when it cannot be written
 func (d disk) file() string  { return string(d) + ".ext4" } // where its size is bounded
 
 // minDiskMiB is what ext4 and a machine that boots need.

@@ -69,7 +69,7 @@ func (p *Provider) remove(ctx context.Context, id string) error {
 	if err != nil {
 		return err // what runs would make the rest again
 	}
-	err = errors.Join(removeTree(string(p.disk(id))), os.RemoveAll(p.disk(id).file()), disconnect(ctx, id))
+	err = errors.Join(removeTree(string(p.disk(id))), os.RemoveAll(p.disk(id).file()), os.RemoveAll(p.disk(id).log()), disconnect(ctx, id))
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-797f2c2c/forge/internal/lines"
 	"github.com/seed-797f2c2c/forge/internal/mask"
+	"github.com/seed-797f2c2c/forge/internal/sitectl"
 	"github.com/seed-797f2c2c/forge/secret"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
@@ -60,6 +61,9 @@ func sitesBehind(tx Tx, a *Action) ([]*Site, error) {
 	site, err := orNone(tx.Sites().Get(siteID))
 	if site == nil {
 		return nil, err
+	}
+	if site.User == sitectl.SharedUser {
+		return sitesReadBy(tx, site.Server, site.User)
 	}
 	return []*Site{site}, nil
 }

@@ -354,7 +354,8 @@ func TestAnyUpdateIsRefusedOrStable(t *testing.T) {
 			if rapid.IntRange(0, 2).Draw(rt, "has "+name) > 0 {
 				return nil
 			}
-			return new(text.Draw(rt, name))
+			value := text.Draw(rt, name)
+			return &value
 		}
 		u := forge.SiteUpdate{Domain: some("domain"), WebDirectory: some("web"), PHPVersion: some("php"), Upstream: some("upstream"),
 			Repository: some("repository"), Branch: some("branch"), DeployScript: some("script"), KnownHosts: some("hosts")}

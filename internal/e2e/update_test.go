@@ -6,11 +6,13 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/secret"
 )
 
 // update changes a site and waits until the server is in step.
@@ -165,7 +167,15 @@ func TestSitesOfTheSharedUser(t *testing.T) {
 		s.lastDeployment(t)
 		require.Equal(t, "forge\n/home/forge/"+s.Domain+"\n", get(t, srv, s.Domain, "/").body)
 	}
-	action, err := e.Sites.Delete(t.Context(), one.ID)
+	// They read each other, and no log shows what is secret of either.
+	action, err := e.Sites.SetEnvironment(t.Context(), two.ID, []forge.EnvVar{{Name: "KEY", Value: secret.New("correct-horse")}})
+	e.finish(t, action, err)
+	one.update(t, forge.SiteUpdate{DeployScript: new("cat ../" + two.Domain + "/.env; cp ../" + two.Domain + "/.env read")})
+	d := one.deploy(t)
+	require.NotContains(t, strings.Join(e.lines(t, d.Action, forge.LineOutput), "\n"), "correct-horse")
+	require.Contains(t, e.bash(t, srv, `cat "$1"`, one.dir("read")), "correct-horse")
+
+	action, err = e.Sites.Delete(t.Context(), one.ID)
 	e.finish(t, action, err)
 	unknown(t, srv, one.Domain)
 	require.Equal(t, "forge\n/home/forge/"+two.Domain+"\n", get(t, srv, two.Domain, "/").body)

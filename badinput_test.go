@@ -17,6 +17,7 @@ type furnished struct {
 	*world
 	server, pending    *forge.Server
 	site, bare, failed *forge.Site
+	elsewhere          *forge.Site // on a server of its own
 	key                *forge.Key
 	done               *forge.Action
 }
@@ -28,6 +29,7 @@ func furnish(t *testing.T) *furnished {
 	f.site = w.addSite(f.server, "example.com", func(s *forge.Site) { s.Aliases = []string{"www.example.com"} })
 	f.bare = w.addSite(f.server, "bare.example.com", func(s *forge.Site) { s.Repository = "" })
 	f.failed = w.addSite(f.server, "failed.example.com", func(s *forge.Site) { s.Status = forge.SiteFailed })
+	f.elsewhere = w.addSite(w.addServer("acme"), "elsewhere.example.com")
 	var err error
 	f.done, err = w.For("acme").Servers.Exec(t.Context(), f.server.ID, forge.ExecOpts{Command: "true", User: "root"})
 	require.NoError(t, err)
@@ -245,6 +247,11 @@ func badCommands() map[string]refusal {
 			return err
 		}}
 	}
+	elsewhere := func(call func(context.Context, *furnished, string) error) refusal {
+		return refusal{forge.ErrInvalid, "user", func(ctx context.Context, f *furnished) error {
+			return call(ctx, f, f.elsewhere.User)
+		}}
+	}
 	return map[string]refusal{
 		"exec nothing":          exec("command", forge.ExecOpts{User: "root"}),
 		"exec NUL":              exec("command", forge.ExecOpts{Command: "a\x00b", User: "root"}),
@@ -255,7 +262,18 @@ func badCommands() map[string]refusal {
 		"run nothing":           run("script", forge.RunOpts{User: "root"}),
 		"run as nobody":         run("user", forge.RunOpts{Script: "id"}),
 		"run as a bad user":     run("user", forge.RunOpts{Script: "id", User: "a b"}),
-		"run an argument":       run("args", forge.RunOpts{Script: "id", User: "root", Args: []string{"a\x00b"}}),
+		"exec as a stranger":    exec("user", forge.ExecOpts{Command: "id", User: "nosuch"}),
+		"exec as the web":       exec("user", forge.ExecOpts{Command: "id", User: "www-data"}),
+		"run as a stranger":     run("user", forge.RunOpts{Script: "id", User: "nosuch"}),
+		"exec as the user of another server's site": elsewhere(func(ctx context.Context, f *furnished, user string) error {
+			_, err := f.Servers.Exec(ctx, f.server.ID, forge.ExecOpts{Command: "id", User: user})
+			return err
+		}),
+		"run as the user of another server's site": elsewhere(func(ctx context.Context, f *furnished, user string) error {
+			_, err := f.Servers.Run(ctx, f.server.ID, forge.RunOpts{Script: "id", User: user})
+			return err
+		}),
+		"run an argument": run("args", forge.RunOpts{Script: "id", User: "root", Args: []string{"a\x00b"}}),
 		"restart the unknown": {forge.ErrInvalid, "service", func(ctx context.Context, f *furnished) error {
 			_, err := f.Servers.RestartService(ctx, f.server.ID, "ssh; reboot")
 			return err
@@ -345,4 +363,15 @@ func unknownIDs() map[string]refusal {
 		return err
 	}}
 	return cases
+}
+
+func TestUsersOfForge(t *testing.T) {
+	t.Parallel()
+	w := idle(t)
+	srv := w.addServer("acme", func(s *forge.Server) { s.User = "ada" })
+	for _, user := range []string{"root", "forge", "ada", w.addSite(srv, "example.com").User} {
+		a, err := w.Servers.Exec(t.Context(), srv.ID, forge.ExecOpts{Command: "id", User: user})
+		require.NoError(t, err, user)
+		require.Equal(t, user, a.Input.User)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-797f2c2c/forge/internal/sitectl"
 	"github.com/seed-797f2c2c/forge/internal/validate"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
@@ -14,7 +15,9 @@ import (
 // ExecOpts are the options of Servers.Exec.
 type ExecOpts struct {
 	Command string // bash source; required
-	User    string // unix user. Required; root only by name.
+	// User is the unix user: root, forge, or that of a site on the server.
+	// Required; root only by name.
+	User string
 	// Timeout bounds the command. Defaults to 5 minutes.
 	Timeout time.Duration
 	// IdempotencyKey makes a repeated call return the first one's action. It
@@ -48,6 +51,9 @@ func (s *Servers) Exec(ctx context.Context, id string, opts ExecOpts) (action *A
 		if err := srv.mustBe(ServerActive); err != nil {
 			return err
 		}
+		if err := srv.knows(t, user); err != nil {
+			return err
+		}
 		action = &Action{Owner: srv.Owner, Actor: s.f.actor, Kind: KindExec, IdempotencyKey: key, Server: srv.ID, Timeout: opts.Timeout,
 			Subject: Subject{SubjectServer, srv.ID}, Input: Input{Command: command, User: user}}
 		return s.f.core.insert(t, action)
@@ -72,7 +78,7 @@ func (c *core) execCommand(ctx context.Context, w *work) error {
 type RunOpts struct {
 	Script string   // bash source; required
 	Args   []string // "$1", "$2", ... of the script
-	User   string   // unix user. Required; root only by name.
+	User   string   // as in ExecOpts
 	Stdin  io.Reader
 }
 
@@ -93,8 +99,10 @@ func (s *Servers) Run(ctx context.Context, id string, opts RunOpts) (*sshexec.Re
 	}
 	var srv *Server
 	err := s.f.core.Store.View(ctx, func(tx Tx) (err error) {
-		srv, err = s.f.activeServer(tx, id)
-		return err
+		if srv, err = s.f.activeServer(tx, id); err != nil {
+			return err
+		}
+		return srv.knows(tx, user)
 	})
 	if err != nil {
 		return nil, err
@@ -121,4 +129,16 @@ func loginUser(name string) (string, error) {
 		return name, nil
 	}
 	return validate.UnixUser("user", name)
+}
+
+// knows refuses a unix user who is none of forge's on the server.
+func (s *Server) knows(tx Tx, user string) error {
+	if user == "root" || user == sitectl.SharedUser || user == s.User {
+		return nil
+	}
+	sites, err := sitesReadBy(tx, s.ID, user)
+	if err == nil && len(sites) == 0 {
+		err = invalid("user", "must be root, %s, or the user of a site on the server", sitectl.SharedUser)
+	}
+	return err
 }

@@ -27,7 +27,7 @@ func (c *core) target(ctx context.Context, serverID string) (sshexec.Target, err
 		srv, err = tx.Servers().Get(serverID)
 		return err
 	})
-	if err == nil && srv.Status == ServerArchived {
+	if err == nil && (srv.Status == ServerArchived || srv.Status == ServerDeleted) {
 		err = srv.mustBe(ServerActive)
 	}
 	if err != nil {

@@ -72,11 +72,15 @@ type Credentials struct {
 	RedisPassword    secret.Secret // empty where there is no Redis
 }
 
-// Credentials returns the credentials of a server.
+// Credentials returns the credentials of a server. Those of one that is deleted
+// are gone.
 func (s *Servers) Credentials(ctx context.Context, id string) (*Credentials, error) {
 	srv, err := s.Get(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if srv.Status == ServerDeleted {
+		return nil, badState("the server is %s, and its credentials are gone", srv.Status)
 	}
 	creds := &Credentials{}
 	for _, p := range srv.passwords() {

@@ -167,9 +167,20 @@ func (c *core) deleteServerChanged(t *txn, a *Action) error {
 		if err := c.removeGrants(t, a); err != nil {
 			return err
 		}
-		return c.stepServer(t, a, ServerDeleted)
+		return c.forgetServer(t, a)
 	}
 	return nil
+}
+
+// forgetServer keeps the record of a server that is gone, without its secrets.
+func (c *core) forgetServer(t *txn, a *Action) error {
+	srv, err := orNone(t.Servers().Get(a.Subject.ID))
+	if srv == nil {
+		return err
+	}
+	srv.ControlKey, srv.InjectedHostKey, srv.DatabasePassword, srv.RedisPassword = nil, nil, nil, nil
+	srv.Failure = ""
+	return c.putServer(t, srv, ServerDeleted, a.ID)
 }
 
 // removeSites removes the records of what was on a server that is gone.

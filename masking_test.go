@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,5 +139,25 @@ func TestUnmaskable(t *testing.T) {
 		a, err = w.Actions.Wait(t.Context(), a.ID)
 		require.Error(t, err)
 		require.Contains(t, a.Failure.Message, "cannot be masked")
+	})
+}
+
+// A server that is deleted is kept for the audit, and its secrets are not.
+func TestDeletedServerHasNoSecrets(t *testing.T) {
+	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
+		w, srv, _ := sealed(t, store, q)
+		defer w.start()()
+		creds, err := w.Servers.Credentials(t.Context(), srv.ID)
+		require.NoError(t, err)
+		require.Equal(t, "database-password", creds.DatabasePassword.Reveal())
+		a, err := w.Servers.Delete(t.Context(), srv.ID, nil)
+		require.NoError(t, err)
+		_, err = w.Actions.Wait(t.Context(), a.ID)
+		require.NoError(t, err)
+		gone := w.read(srv.ID)
+		require.Equal(t, forge.ServerDeleted, gone.Status)
+		require.Empty(t, slices.Concat(gone.ControlKey, gone.InjectedHostKey, gone.DatabasePassword, gone.RedisPassword))
+		_, err = w.Servers.Credentials(t.Context(), srv.ID)
+		require.ErrorIs(t, err, forge.ErrState)
 	})
 }

@@ -180,7 +180,7 @@ func (c *core) stepServer(t *txn, a *Action, to ServerStatus) error {
 	if err != nil {
 		return err
 	}
-	if to != ServerDeleted && to != ServerDeleting && (srv.Status == ServerDeleting || srv.Status == ServerDeleted) {
+	if srv.Status == ServerDeleting || srv.Status == ServerDeleted {
 		return nil
 	}
 	srv.Failure = ""

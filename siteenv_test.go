@@ -88,12 +88,14 @@ func TestEnvironmentTravelsSealed(t *testing.T) {
 	first, err := f.Sites.SetEnvironment(t.Context(), f.site.ID, []forge.EnvVar{env("A", value)})
 	require.NoError(t, err)
 	require.Equal(t, forge.KindSetEnvironment, first.Kind)
+	onItsWay := first.Input.Sealed
 	second, err := f.Sites.SetEnvironment(t.Context(), f.site.ID, nil)
 	require.NoError(t, err)
 
 	first, err = f.Actions.Get(t.Context(), first.ID)
 	require.NoError(t, err)
 	require.Equal(t, forge.ActionSuperseded, first.Status)
+	require.Empty(t, first.Input.Sealed, "nobody needs it any more")
 	require.Equal(t, forge.ActionPending, second.Status)
 	vars, err := f.Sites.Environment(t.Context(), f.site.ID)
 	require.NoError(t, err)
@@ -101,11 +103,11 @@ func TestEnvironmentTravelsSealed(t *testing.T) {
 	all, err := json.Marshal(f.contents())
 	require.NoError(t, err)
 	require.NotContains(t, string(all)+fmt.Sprintf("%+v", first), "correct horse")
-	require.NotContains(t, string(first.Input.Sealed), "correct horse")
+	require.NotContains(t, string(onItsWay), "correct horse")
 
 	// It opens for its own site alone.
 	f.put(func(tx forge.Tx) error {
-		f.site.Environment, f.bare.Environment = first.Input.Sealed, first.Input.Sealed
+		f.site.Environment, f.bare.Environment = onItsWay, onItsWay
 		if err := tx.Sites().Update(f.site); err != nil {
 			return err
 		}

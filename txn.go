@@ -100,7 +100,11 @@ func (c *core) setStatus(t *txn, a *Action, to ActionStatus) error {
 			return err
 		}
 	}
-	if err := t.Actions().Update(a); err != nil {
+	stored := *a
+	if to.Ended() {
+		stored.Input.Sealed = nil // for the changed below, and nobody after it
+	}
+	if err := t.Actions().Update(&stored); err != nil {
 		return err
 	}
 	if changed := c.jobs[a.Kind].changed; changed != nil {
@@ -108,6 +112,7 @@ func (c *core) setStatus(t *txn, a *Action, to ActionStatus) error {
 			return err
 		}
 	}
+	a.Input.Sealed = stored.Input.Sealed
 	if a.Parent != "" {
 		return c.childChanged(t, a)
 	}

@@ -33,11 +33,6 @@ func (c *core) secretsOf(ctx context.Context, a *Action) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.Kind == KindSetEnvironment && len(sites) > 0 {
-		next := *sites[0]
-		next.Environment = a.Input.Sealed
-		sites = append(sites, &next)
-	}
 	return c.reveal(ctx, srv, sites)
 }
 

@@ -64,8 +64,11 @@ type Site struct {
 	// Environment is the environment file as it is on the server, see
 	// Sites.Environment.
 	Environment secret.Sealed
-	Webhook     RotatingSecret // authenticates webhooks
-	DeployURL   RotatingSecret // is the token in the deploy URL
+	// EnvironmentNext are variables that may be there instead, as their writes are
+	// under way or ended in doubt. They are masked too.
+	EnvironmentNext secret.Sealed
+	Webhook         RotatingSecret // authenticates webhooks
+	DeployURL       RotatingSecret // is the token in the deploy URL
 
 	Status SiteStatus
 	// Failure is why Status is SiteFailed, or what a failed update left undone.
@@ -83,7 +86,7 @@ func (s *Site) Clone() *Site {
 	c.Labels = maps.Clone(s.Labels)
 	c.Aliases = slices.Clone(s.Aliases)
 	c.RepositoryToken = slices.Clone(s.RepositoryToken)
-	c.Environment = slices.Clone(s.Environment)
+	c.Environment, c.EnvironmentNext = slices.Clone(s.Environment), slices.Clone(s.EnvironmentNext)
 	c.Webhook, c.DeployURL = s.Webhook.clone(), s.DeployURL.clone()
 	return &c
 }

@@ -32,7 +32,8 @@ const (
 )
 
 // Environment returns the environment file of a site as it was last written to
-// the server.
+// the server for certain. After a SetEnvironment whose action did not finish, the
+// server may have that one already; another SetEnvironment makes it certain.
 func (s *Sites) Environment(ctx context.Context, id string) ([]EnvVar, error) {
 	site, err := s.Get(ctx, id)
 	if err != nil {
@@ -127,11 +128,14 @@ func (c *core) setEnvironment(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
-	if err := w.stage(ctx, "environment"); err != nil {
-		return err
-	}
 	vars, err := c.openEnvironment(ctx, site.ID, w.action.Input.Sealed)
 	if err != nil {
+		return err
+	}
+	if err := c.announceEnvironment(ctx, w, site, vars); err != nil {
+		return err
+	}
+	if err := w.stage(ctx, "environment"); err != nil {
 		return err
 	}
 	lines := make([]dotenv.Var, len(vars))
@@ -154,10 +158,42 @@ func (c *core) setEnvironment(ctx context.Context, w *work) error {
 		if err != nil {
 			return err
 		}
-		site.Environment, site.Updated = w.action.Input.Sealed, t.Now()
+		site.Environment, site.EnvironmentNext, site.Updated = w.action.Input.Sealed, nil, t.Now()
 		return t.Sites().Update(site)
 	}
 	return nil
+}
+
+// announceEnvironment notes variables that are about to be written, beside those
+// of earlier writes that may have come to the server. Whatever becomes of the
+// write, they are masked from here on.
+func (c *core) announceEnvironment(ctx context.Context, w *work, site *Site, vars []EnvVar) error {
+	next, err := c.openEnvironment(ctx, site.ID, site.EnvironmentNext)
+	if err != nil {
+		return err
+	}
+	known := len(next)
+	for _, v := range vars {
+		same := func(o EnvVar) bool { return o.Value.Reveal() == v.Value.Reveal() }
+		if !v.Plain && !slices.ContainsFunc(next, same) {
+			next = append(next, v)
+		}
+	}
+	if len(next) == known {
+		return nil
+	}
+	sealed, err := c.sealEnvironment(ctx, site.ID, next)
+	if err != nil {
+		return err
+	}
+	return w.update(ctx, func(t *txn, _ *Action) error {
+		site, err := t.Sites().Get(site.ID)
+		if err != nil {
+			return gone(err)
+		}
+		site.EnvironmentNext = sealed
+		return t.Sites().Update(site)
+	})
 }
 
 // Where the secrets of a site are sealed for.
@@ -210,7 +246,11 @@ func (c *core) siteSecrets(ctx context.Context, site *Site) (values []string, er
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range vars {
+	next, err := c.openEnvironment(ctx, site.ID, site.EnvironmentNext)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range append(vars, next...) {
 		if v.Plain {
 			continue
 		}

@@ -118,6 +118,27 @@ func (c *core) trigger(t *txn, site *Site, d *Deployment, actor, parent string) 
 		Locks: []string{siteLock(site.ID)}})
 }
 
+// retrigger supersedes the pending deployment of what a site deployed until now
+// with one of what it deploys from now on, for whom asked for the first.
+func (c *core) retrigger(t *txn, was, now *Site) error {
+	if was.Branch == now.Branch && was.Repository == now.Repository {
+		return nil
+	}
+	pending, err := t.Deployments().List(DeploymentFilter{Site: now.ID, Status: []DeploymentStatus{DeploymentPending}}, Page{Limit: 1})
+	if err != nil || len(pending) == 0 || pending[0].Branch != was.Branch {
+		return err
+	}
+	a, err := t.Actions().Get(pending[0].Action)
+	if err != nil {
+		return err
+	}
+	if err := c.supersede(t, a.ID); err != nil || now.Repository == "" && now.DeployScript == "" {
+		return err
+	}
+	_, err = c.trigger(t, now, &Deployment{Branch: now.Branch}, a.Actor, "")
+	return err
+}
+
 // Cancel asks for the end of a deployment, as Actions.Cancel does.
 func (s *Deployments) Cancel(ctx context.Context, id string) error {
 	d, err := s.Get(ctx, id)

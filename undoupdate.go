@@ -26,7 +26,7 @@ func (c *core) updateSite(ctx context.Context, w *work) error {
 
 // updateSiteChanged puts the settings of a site back where their update did not
 // succeed. Where it may have come to the server, an update without settings of
-// its own goes there again.
+// its own goes there again. What is to be deployed goes back too.
 func (c *core) updateSiteChanged(t *txn, a *Action) error {
 	if a.Status != ActionFailed && a.Status != ActionCancelled {
 		return nil
@@ -40,14 +40,25 @@ func (c *core) updateSiteChanged(t *txn, a *Action) error {
 		site.Failure = "the server may not have the settings of the site; update it again: " + failureText(a)
 		return t.Sites().Update(site)
 	}
+	now := site.Clone()
 	whole, err := site.restore(t, a)
 	if err != nil {
 		return err
 	}
-	if err := t.Sites().Update(site); err != nil || site.Status == SiteDeleting || whole && !a.mayHaveChanged() {
+	if err := t.Sites().Update(site); err != nil || site.Status == SiteDeleting {
 		return err
 	}
-	srv, err := orNone(t.Servers().Get(site.Server))
+	if !whole || a.mayHaveChanged() {
+		if err := c.updateAgain(t, a); err != nil {
+			return err
+		}
+	}
+	return c.retrigger(t, now, site)
+}
+
+// updateAgain brings the server in step after an update that failed.
+func (c *core) updateAgain(t *txn, a *Action) error {
+	srv, err := orNone(t.Servers().Get(a.Server))
 	if srv == nil || srv.Status != ServerActive {
 		return err
 	}

@@ -9,7 +9,8 @@ import (
 // Update changes the settings of a site that are given. The record has them at
 // once, and the action brings the server in step; where nothing there has to
 // change, it is finished already. Nothing is deployed: what concerns deployments
-// is for the next one.
+// is for the next one. A deployment of the site's branch that is pending already
+// is superseded by one of the new branch or repository.
 //
 // When the action fails or is cancelled, the settings are what they were, and
 // another action sees to it that the server agrees, where that is in doubt. A
@@ -56,10 +57,15 @@ func (s *Sites) Update(ctx context.Context, id string, settings SiteUpdate) (sit
 		if len(site.RepositoryToken) == 0 {
 			action.Input.Sealed = was.RepositoryToken
 		}
-		if err := c.insert(t, action); err != nil || site.Failure != "" || action.Input.Restore.onServer() {
+		if err := c.insert(t, action); err != nil {
 			return err
 		}
-		return c.finishAtOnce(t, action)
+		if site.Failure == "" && !action.Input.Restore.onServer() {
+			if err := c.finishAtOnce(t, action); err != nil {
+				return err
+			}
+		}
+		return c.retrigger(t, was, site)
 	})
 	if err != nil {
 		return nil, nil, err

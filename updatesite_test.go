@@ -77,6 +77,45 @@ func TestUpdateIsInTheRecordAtOnce(t *testing.T) {
 	})
 }
 
+// A deployment of the old branch that waits must not undo the change.
+func TestUpdateOfWhatIsPending(t *testing.T) {
+	onStage(t, func(t *testing.T, s *stage) {
+		s.stubUpdates("")
+		pending := func() *forge.Deployment {
+			found, err := s.Deployments.List(t.Context(), forge.DeploymentFilter{Status: []forge.DeploymentStatus{forge.DeploymentPending}}, forge.Page{})
+			require.NoError(t, err)
+			require.Len(t, found, 1)
+			return found[0]
+		}
+		running, old := s.trigger(nil), s.trigger(nil)
+		_, update := s.update(forge.SiteUpdate{Branch: new("release")})
+		require.Equal(t, forge.ActionFinished, update.Status)
+		require.Equal(t, forge.DeploymentSuperseded, s.status(old))
+		require.Equal(t, forge.DeploymentRunning, s.status(running))
+		released := pending()
+		require.Equal(t, "release", released.Branch)
+		require.Equal(t, s.get(old.Action).Actor, s.get(released.Action).Actor)
+
+		_, update = s.update(forge.SiteUpdate{Repository: new("https://example.com/next.git"), Branch: new("main")})
+		require.Equal(t, forge.DeploymentSuperseded, s.status(released))
+		next := pending()
+		require.Equal(t, "main", next.Branch)
+		require.Greater(t, next.Action, update.ID, "so that it comes after the update")
+		require.NoError(t, s.Actions.Cancel(t.Context(), update.ID))
+		synctest.Wait()
+		require.Equal(t, forge.DeploymentSuperseded, s.status(next))
+		require.Equal(t, "release", pending().Branch, "as the settings are")
+
+		asked := s.trigger(&forge.DeployOpts{Branch: "asked-for"})
+		s.update(forge.SiteUpdate{Branch: new("main")})
+		require.Equal(t, asked.ID, pending().ID, "not of the site's branch")
+		s.outcome <- nil
+		s.outcome <- nil
+		synctest.Wait()
+		require.Equal(t, forge.DeploymentFinished, s.status(asked))
+	})
+}
+
 func mustServer(s *stage) *forge.Server {
 	srv, err := s.Servers.Get(s.t.Context(), s.site.Server)
 	require.NoError(s.t, err)

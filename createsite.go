@@ -222,6 +222,9 @@ func (c *core) deleteSite(ctx context.Context, w *work) error {
 	if _, err := c.client(srv).Run(ctx, cmd); err != nil {
 		return sitectl.Explain(err)
 	}
+	if err := w.dropDeliveries(ctx, site.ID); err != nil {
+		return err
+	}
 	w.done = func(t *txn) error { return c.removeSite(t, site, w.action.ID) }
 	return nil
 }
@@ -229,7 +232,15 @@ func (c *core) deleteSite(ctx context.Context, w *work) error {
 func (c *core) deleteSiteChanged(t *txn, a *Action) error {
 	switch was := SiteStatus(a.Input.Was); {
 	case a.Status == ActionCancelled && a.Started.IsZero() && slices.Contains(siteMoves[SiteDeleting], was):
-		return c.stepSite(t, a, was)
+		site, err := orNone(t.Sites().Get(a.Subject.ID))
+		if site == nil {
+			return err
+		}
+		site.Updated = t.Now()
+		if err := moveSite(t, site, was, a.ID); err != nil {
+			return err
+		}
+		return t.Sites().Update(site)
 	case a.Status == ActionFailed, a.Status == ActionCancelled:
 		return c.stepSite(t, a, SiteFailed)
 	}

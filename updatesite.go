@@ -22,7 +22,8 @@ import (
 // what is not given. A repository at another host gets no token until SetToken
 // is called. Where the repository refuses access, the site is left in state
 // SiteAwaitingAccess, and still served: see Connect. A site that is not set up
-// yet is set up with the new settings, as by Connect.
+// yet is set up with the new settings, as by Connect, and keeps them when that
+// fails.
 func (s *Sites) Update(ctx context.Context, id string, settings SiteUpdate) (site *Site, action *Action, err error) {
 	c := s.f.core
 	err = c.update(ctx, func(t *txn) error {
@@ -37,7 +38,7 @@ func (s *Sites) Update(ctx context.Context, id string, settings SiteUpdate) (sit
 		if err != nil {
 			return err
 		}
-		if site, err = was.with(srv, &settings); err != nil {
+		if site, err = was.with(t, srv, &settings); err != nil {
 			return err
 		}
 		if err := noneOpen(t, ActionFilter{Subject: Subject{SubjectSite, id}}); err != nil {
@@ -83,7 +84,7 @@ func (c *core) finishAtOnce(t *txn, a *Action) error {
 }
 
 // with is the site with other settings, all of them checked.
-func (s *Site) with(srv *Server, u *SiteUpdate) (*Site, error) {
+func (s *Site) with(tx Tx, srv *Server, u *SiteUpdate) (*Site, error) {
 	site := s.Clone()
 	if u.Kind != nil && *u.Kind != s.Kind {
 		site.PHPVersion, site.Upstream = "", ""
@@ -100,7 +101,7 @@ func (s *Site) with(srv *Server, u *SiteUpdate) (*Site, error) {
 	if !sameHost(s.Repository, site.Repository) {
 		site.RepositoryToken = nil
 	}
-	return site, site.fits(srv)
+	return site, site.fits(tx, srv)
 }
 
 // sameHost reports whether a token for one repository may be used for the other.

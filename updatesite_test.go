@@ -226,6 +226,20 @@ func TestUpdateOfASiteThatIsNotSetUp(t *testing.T) {
 	require.ErrorIs(t, err, forge.ErrState)
 }
 
+// A deletion that nobody began leaves why the site is as it is.
+func TestCancelOfADeletionKeepsTheFailure(t *testing.T) {
+	t.Parallel()
+	f := furnish(t)
+	was := f.addSite(f.server, "why.example.com", func(s *forge.Site) { s.Status, s.Failure = forge.SiteFailed, "no disk" })
+	action, err := f.Sites.Delete(t.Context(), was.ID)
+	require.NoError(t, err)
+	require.NoError(t, f.Actions.Cancel(t.Context(), action.ID))
+	is, err := f.Sites.Get(t.Context(), was.ID)
+	require.NoError(t, err)
+	is.Updated = was.Updated
+	require.Equal(t, was, is)
+}
+
 // A token goes to the host that it is for, and to no other.
 func TestTokenOfAnotherHost(t *testing.T) {
 	for to, kept := range map[string]bool{

@@ -48,15 +48,17 @@ func (s *Servers) Create(ctx context.Context, opts ServerOpts) (*Server, *Action
 	if err := s.f.checkOwner(); err != nil {
 		return nil, nil, err
 	}
-	srv, p, err := c.newServer(s.f.owner, opts)
+	made, p, err := c.newServer(s.f.owner, opts)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := c.sealServer(ctx, srv, p.Properties().InjectsHostKey); err != nil {
+	if err := c.sealServer(ctx, made, p.Properties().InjectsHostKey); err != nil {
 		return nil, nil, err
 	}
+	var srv *Server
 	var action *Action
 	err = c.update(ctx, func(t *txn) error {
+		srv = made.Clone()
 		known, err := madeBefore(t.Servers(), srv.IdempotencyKey, ServerFilter{Owner: srv.Owner, IdempotencyKey: srv.IdempotencyKey},
 			srv.Owner, func(s *Server) string { return s.Owner })
 		if err != nil {
@@ -69,7 +71,6 @@ func (s *Servers) Create(ctx context.Context, opts ServerOpts) (*Server, *Action
 		}
 		srv.Created = t.Now()
 		srv.Updated = srv.Created
-		srv.Status = ""
 		if err := moveServer(t, srv, ServerPending, ""); err != nil {
 			return err
 		}

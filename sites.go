@@ -45,18 +45,20 @@ func (s *Sites) All(ctx context.Context, filter SiteFilter) iter.Seq2[*Site, err
 // call Connect. With an idempotency key that was used before, it returns what
 // was made then.
 func (s *Sites) Create(ctx context.Context, serverID string, opts SiteOpts) (*Site, *Action, error) {
-	site, err := opts.site()
+	made, err := opts.site()
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := s.f.core.sealHooks(ctx, site); err != nil {
+	if err := s.f.core.sealHooks(ctx, made); err != nil {
 		return nil, nil, err
 	}
-	if site.RepositoryToken, err = s.f.core.sealToken(ctx, site.ID, opts.RepositoryToken); err != nil {
+	if made.RepositoryToken, err = s.f.core.sealToken(ctx, made.ID, opts.RepositoryToken); err != nil {
 		return nil, nil, err
 	}
+	var site *Site
 	var action *Action
 	err = s.f.core.update(ctx, func(t *txn) error {
+		site = made.Clone()
 		srv, err := s.f.server(t, serverID)
 		if err != nil {
 			return err
@@ -74,7 +76,7 @@ func (s *Sites) Create(ctx context.Context, serverID string, opts SiteOpts) (*Si
 		if err := srv.mustBe(ServerActive); err != nil {
 			return err
 		}
-		if err := site.fits(srv); err != nil {
+		if err := site.fits(t, srv); err != nil {
 			return err
 		}
 		site.Owner, site.Server = srv.Owner, srv.ID
@@ -82,7 +84,7 @@ func (s *Sites) Create(ctx context.Context, serverID string, opts SiteOpts) (*Si
 			return err
 		}
 		site.Created = t.Now()
-		site.Updated, site.Status = site.Created, ""
+		site.Updated = site.Created
 		if err := moveSite(t, site, SitePending, ""); err != nil {
 			return err
 		}

@@ -274,6 +274,12 @@ func badCommands() map[string]refusal {
 			return err
 		}),
 		"run an argument": run("args", forge.RunOpts{Script: "id", User: "root", Args: []string{"a\x00b"}}),
+		"log up to a negative line": {forge.ErrInvalid, "to", func(ctx context.Context, f *furnished) error {
+			for _, err := range f.Actions.Log(ctx, f.done.ID, 0, -1) {
+				return err
+			}
+			return nil
+		}},
 		"restart the unknown": {forge.ErrInvalid, "service", func(ctx context.Context, f *furnished) error {
 			_, err := f.Servers.RestartService(ctx, f.server.ID, "ssh; reboot")
 			return err

@@ -8,11 +8,15 @@ import (
 )
 
 // Log yields the stored lines of an action from one number up to another, which
-// is not among them, or up to the end where that is 0. It does not wait for
+// is not among them, or up to the end where that is 0; a negative one is of class
+// ErrInvalid. It does not wait for
 // more. The log of a parent is that of its parts, one after the other, up to the
 // first that has not ended. Where lines were removed, as they were too old, the
 // error is of class ErrState.
 func (s *Actions) Log(ctx context.Context, id string, from, to int64) iter.Seq2[Line, error] {
+	if to < 0 {
+		return func(yield func(Line, error) bool) { yield(Line{}, invalid("to", "must not be negative")) }
+	}
 	return s.lines(ctx, id, reader{f: s.f, next: max(from, 0), to: to})
 }
 

@@ -104,7 +104,17 @@ func (c *core) deleteServer(ctx context.Context, w *work) error {
 		}
 	}
 	c.pool.Forget(srv.ID)
-	return nil
+	var sites []*Site
+	err = w.view(ctx, func(tx Tx) (err error) {
+		sites, err = sitesReadBy(tx, srv.ID, "root") // all
+		return err
+	})
+	for _, site := range sites {
+		if err := w.dropDeliveries(ctx, site.ID); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // lostMachines finds what was made for a server whose provider's id was never

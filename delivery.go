@@ -21,7 +21,8 @@ type Delivery struct {
 	Source string // as "github"
 	Key    string // what the sender calls it, unique for a site
 	// Digest is the SHA-256 in hex of its body, unique for a site; of Key and the
-	// body where the sender shows the secret instead of signing the body.
+	// body where the sender shows the secret instead of signing the body. It is ID
+	// where the same body came again as another push.
 	Digest string
 	Branch string
 	Commit string // the branch's head after the push

@@ -31,7 +31,7 @@ func ExampleHooks_Handler() {
 	mux.ServeHTTP(answer, req)
 	fmt.Print(answer.Code, " ", answer.Body)
 	// Output:
-	// 404 {"result":"error","reason":"there is no such site"}
+	// 401 {"result":"error","reason":"there is no such site, or the signature or the token is not that of its secret"}
 }
 
 // A new secret is entered at the git host while the old one is still good.

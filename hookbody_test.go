@@ -1,6 +1,8 @@
 package forge_test
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -75,7 +77,8 @@ func (unread) Close() error               { return nil }
 // Another 32 requests of the site are being read.
 func TestManyBodiesAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
-		h := newHooked(t, newWorld(t, store, q, providertest.FakeConfig{}))
+		broken := &brokenStore{Store: store}
+		h := newHooked(t, newWorld(t, broken, q, providertest.FakeConfig{}))
 		release := make(chan struct{})
 		var reading sync.WaitGroup
 		for i := range 32 {
@@ -86,11 +89,37 @@ func TestManyBodiesAtOnce(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		require.Equal(t, hookAnswer{503, "error", "too many requests for this site at once", ""}, h.send(h.push(100)))
+		broken.view = errors.New("it is not asked")
+		many := hookAnswer{503, "error", "too many requests for this site at once", ""}
+		require.Equal(t, many, h.send(h.push(100)))
+		require.Equal(t, many, h.send(delivery{method: http.MethodPost, path: "/" + h.site.ID + "/guessed"}))
+		broken.view = nil
 		close(release)
 		reading.Wait()
 		require.Equal(t, http.StatusAccepted, h.send(h.push(100)).status)
 		require.Len(t, h.contents().Deployments, 1)
+	})
+}
+
+// A push that was read for one branch is not decided for another.
+func TestBranchChangesMeanwhile(t *testing.T) {
+	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
+		h := newHooked(t, newWorld(t, store, q, providertest.FakeConfig{}))
+		release := make(chan struct{})
+		var reading sync.WaitGroup
+		reading.Go(func() {
+			r := h.push(1).request()
+			r.Body = io.NopCloser(io.MultiReader(blocked{release}, r.Body))
+			require.Equal(t, hookAnswer{503, "error", "it cannot be done now; try again", ""}, h.serve(r))
+		})
+		synctest.Wait()
+		site, _, err := h.Sites.Update(t.Context(), h.site.ID, forge.SiteUpdate{Branch: new("next")})
+		require.NoError(t, err)
+		require.Equal(t, "next", site.Branch)
+		close(release)
+		reading.Wait()
+		require.Empty(t, h.deliveries())
+		require.Equal(t, "ignored", h.send(h.push(1)).Result, "sent again")
 	})
 }
 
@@ -99,8 +128,25 @@ type blocked struct{ until <-chan struct{} }
 
 func (b blocked) Read([]byte) (int, error) { <-b.until; return 0, io.EOF }
 
-// A body that trickles in is cut off after a time, by a real server.
+// A body that trickles in is cut off after a time, by a real server. One that
+// comes at a pace is not.
 func TestSlowBody(t *testing.T) {
+	const second = 100 << 10
+	for name, c := range map[string]struct {
+		send, size int // seconds
+		want       string
+		after      time.Duration
+	}{
+		"it stalls":        {0, 100, "408 ", 10 * time.Second},
+		"it stalls later":  {3, 100, "408 ", 10*time.Second + 3*second*time.Second/(64<<10)},
+		"it comes":         {20, 20, "202 ", 19 * time.Second},
+		"it comes forever": {100, 100, "408 ", 30 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) { testSlowBody(t, second, c.send, c.size, c.want, c.after) })
+	}
+}
+
+func testSlowBody(t *testing.T, second, send, size int, want string, after time.Duration) {
 	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
 		h := newHooked(t, newWorld(t, store, q, providertest.FakeConfig{}))
 		near, far := net.Pipe()
@@ -111,17 +157,28 @@ func TestSlowBody(t *testing.T) {
 		serving.Go(func() { require.ErrorIs(t, server.Serve(listener), http.ErrServerClosed) })
 
 		began := time.Now()
-		r := h.push(1).request()
+		d := h.push(1)
+		d.body += strings.Repeat(" ", size*second-len(d.body))
+		r := d.request()
 		var head strings.Builder
-		fmt.Fprintf(&head, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n", r.URL.Path)
+		fmt.Fprintf(&head, "POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n", r.URL.Path, len(d.body))
 		require.NoError(t, r.Header.Write(&head))
-		_, err := io.WriteString(near, head.String()+"\r\n{")
+		_, err := io.WriteString(near, head.String()+"\r\n")
 		require.NoError(t, err)
-		answer, err := io.ReadAll(near)
+		serving.Go(func() {
+			for i := range send {
+				if _, err := io.WriteString(near, d.body[i*second:(i+1)*second]); err != nil {
+					return // nobody reads any more
+				}
+				time.Sleep(time.Second)
+			}
+		})
+		answer, err := http.ReadResponse(bufio.NewReader(near), r)
 		require.NoError(t, err)
-		require.Contains(t, string(answer), "HTTP/1.1 408 ")
-		require.Contains(t, string(answer), "the body took too long")
-		require.Equal(t, 30*time.Second, time.Since(began))
+		require.Contains(t, answer.Status, want)
+		require.InDelta(t, after.Seconds(), time.Since(began).Seconds(), 0.1)
+		require.NoError(t, answer.Body.Close())
+		require.NoError(t, near.Close())
 		require.NoError(t, server.Close())
 		serving.Wait()
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"os"
@@ -21,7 +22,9 @@ import (
 const (
 	maxHookBody = 25 << 20 // what GitHub sends at most
 	hookTime    = 30 * time.Second
-	maxOpen     = 32 // requests of one site at a time
+	hookStart   = 10 * time.Second // until a body must have hookRate, within hookTime
+	hookRate    = 64 << 10         // bytes a second
+	maxOpen     = 32               // requests of one site at a time
 )
 
 // Handler answers webhooks of GitHub, GitLab, Gitea, Forgejo and Bitbucket at
@@ -35,6 +38,8 @@ const (
 // newest commit, or is covered by a pending one. What was received before, also
 // under another id, triggers nothing. Nothing is done before the whole body,
 // of at most 25 MiB, is known to be authentic.
+//
+// Each handler counts for itself what it lets in at once: call it once.
 func (s *Hooks) Handler() http.Handler { return &hookHandler{hooks: s, open: map[string]int{}} }
 
 type hookHandler struct {
@@ -59,7 +64,7 @@ func refuse(status int, reason string) hookAnswer {
 func (h *hookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A request that trickles in is cut off. A server that cannot do that has
 	// deadlines of its own.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(hookTime))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(hookStart))
 	answer := h.answer(w, r)
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
@@ -87,7 +92,7 @@ func (h *hookHandler) answer(w http.ResponseWriter, r *http.Request) hookAnswer 
 		return refuse(http.StatusNotFound, "there is no such site")
 	}
 	if isURL {
-		return h.deployURL(r, id, token)
+		return h.enter(id, func() hookAnswer { return h.deployURL(r, id, token) })
 	}
 	return h.webhook(w, r, id)
 }
@@ -124,15 +129,21 @@ func (h *hookHandler) webhook(w http.ResponseWriter, r *http.Request, id string)
 	if err != nil {
 		return unreadable(err)
 	}
+	return h.enter(id, func() hookAnswer { return h.authentic(w, r, id, req) })
+}
+
+// authentic answers a webhook whose body is authentic. A secret that is wrong and
+// a site that is not there are answered alike.
+func (h *hookHandler) authentic(w http.ResponseWriter, r *http.Request, id string, req *webhook.Request) hookAnswer {
 	site, good, err := h.site(r.Context(), id, Webhook)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return unreadable(webhook.ErrForged)
+	case err != nil:
 		return h.failed(r.Context(), id, err)
 	}
-	if !h.enter(id) {
-		return refuse(http.StatusServiceUnavailable, "too many requests for this site at once")
-	}
-	defer h.leave(id)
-	body, err := req.Read(http.MaxBytesReader(w, r.Body, maxHookBody), site.ref(), good)
+	paced := &pacedBody{ReadCloser: r.Body, conn: http.NewResponseController(w), began: time.Now()}
+	body, err := req.Read(http.MaxBytesReader(w, paced, maxHookBody), site.ref(), good)
 	if err != nil {
 		return unreadable(err)
 	}
@@ -146,7 +157,7 @@ func (h *hookHandler) webhook(w http.ResponseWriter, r *http.Request, id string)
 	}
 	ctx, cancel := finishing(r.Context())
 	defer cancel()
-	d, seen, err := h.hooks.receive(ctx, id, req, body)
+	d, seen, err := h.hooks.receive(ctx, id, site.ref(), req, body)
 	if err != nil {
 		return h.failed(ctx, id, err)
 	}
@@ -183,7 +194,17 @@ func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), hookTime)
 }
 
-func (h *hookHandler) enter(site string) bool {
+// enter answers a request, unless as many of the site as may be are answered
+// now. Nothing is asked of the store or the sealer before.
+func (h *hookHandler) enter(site string, answer func() hookAnswer) hookAnswer {
+	if !h.count(site) {
+		return refuse(http.StatusServiceUnavailable, "too many requests for this site at once")
+	}
+	defer h.leave(site)
+	return answer()
+}
+
+func (h *hookHandler) count(site string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.open[site] >= maxOpen {
@@ -199,6 +220,22 @@ func (h *hookHandler) leave(site string) {
 	if h.open[site]--; h.open[site] == 0 {
 		delete(h.open, site)
 	}
+}
+
+// pacedBody is a body that is cut off where it comes too slowly.
+type pacedBody struct {
+	io.ReadCloser
+	conn  *http.ResponseController
+	began time.Time
+	read  int64
+}
+
+func (b *pacedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.read += int64(n)
+	due := min(hookStart+time.Duration(b.read)*time.Second/hookRate, hookTime)
+	_ = b.conn.SetReadDeadline(b.began.Add(due)) // as in ServeHTTP
+	return n, err
 }
 
 // checkBody refuses a body that is not JSON, or too large, by its headers.
@@ -226,7 +263,7 @@ func unreadable(err error) hookAnswer {
 	case errors.As(err, &large):
 		return refuse(http.StatusRequestEntityTooLarge, "the body must have at most 25 MiB")
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return refuse(http.StatusRequestTimeout, "the body took too long")
+		return refuse(http.StatusRequestTimeout, "the body came too slowly")
 	}
 	return refuse(http.StatusBadRequest, "the body could not be read to its end")
 }

@@ -132,6 +132,8 @@ func TestPushDeploys(t *testing.T) {
 	require.Len(t, h.contents().Deployments, 1)
 }
 
+const forged = "there is no such site, or the signature or the token is not that of its secret"
+
 func TestWhatDeploysNothing(t *testing.T) {
 	t.Parallel()
 	h := newHooked(t, idle(t))
@@ -151,11 +153,11 @@ func TestWhatDeploysNothing(t *testing.T) {
 		"a longer branch":    {ref("refs/heads/main/x"), 200, "ignored", "the site deploys another branch"},
 		"a tag":              {ref("refs/tags/main"), 200, "ignored", "the site deploys another branch"},
 		"a deletion":         {body(`{"ref":"refs/heads/main","after":"` + strings.Repeat("0", 40) + `"}`), 200, "ignored", "the branch was deleted"},
-		"a forgery":          {func(d *delivery) { d.secret = "guessed" }, 401, "error", "the signature or the token is not that of the site's secret"},
-		"a forgery, no JSON": {func(d *delivery) { d.secret, d.body = "guessed", "{" }, 401, "error", "the signature or the token is not that of the site's secret"},
+		"a forgery":          {func(d *delivery) { d.secret = "guessed" }, 401, "error", forged},
+		"a forgery, no JSON": {func(d *delivery) { d.secret, d.body = "guessed", "{" }, 401, "error", forged},
 		"a forged ping": {func(d *delivery) { d.secret = "guessed"; event("ping")(d) }, 401, "error",
-			"the signature or the token is not that of the site's secret"},
-		"another site's secret": {func(d *delivery) { d.secret = h.token }, 401, "error", "the signature or the token is not that of the site's secret"},
+			forged},
+		"another site's secret": {func(d *delivery) { d.secret = h.token }, 401, "error", forged},
 		"no signature": {func(d *delivery) { d.header["X-Hub-Signature-256"] = nil }, 401, "error",
 			"no signature with SHA-256, and no token: set the secret of the webhook"},
 		"no system":     {func(d *delivery) { d.header["X-Github-Event"] = nil }, 400, "error", "no headers of GitHub, GitLab, Gitea, Forgejo or Bitbucket"},
@@ -167,7 +169,7 @@ func TestWhatDeploysNothing(t *testing.T) {
 		"compressed":    {func(d *delivery) { d.header.Set("Content-Encoding", "gzip") }, 415, "error", "the body must not be encoded"},
 		"a GET":         {func(d *delivery) { d.method = http.MethodGet }, 405, "error", "only POST is answered"},
 		"a PUT":         {func(d *delivery) { d.method = http.MethodPut }, 405, "error", "only POST is answered"},
-		"no site":       {func(d *delivery) { d.path = "/" + newID() }, 404, "error", "there is no such site"},
+		"no site":       {func(d *delivery) { d.path = "/" + newID() }, 401, "error", forged},
 		"no id":         {func(d *delivery) { d.path = "/x%00y" }, 404, "error", "there is no such site"},
 		"nothing":       {func(d *delivery) { d.path = "/" }, 404, "error", "the address ends with the id of a site, or that and a token"},
 		"too deep":      {func(d *delivery) { d.path += "/x/y" }, 404, "error", "the address ends with the id of a site, or that and a token"},

@@ -54,10 +54,11 @@ func TestMounted(t *testing.T) {
 func TestHooksOfAnOwner(t *testing.T) {
 	t.Parallel()
 	h := newHooked(t, idle(t))
-	for owner, status := range map[string]int{"acme": http.StatusAccepted, "other": http.StatusNotFound, "": http.StatusNotFound} {
+	good, none := [2]int{http.StatusAccepted, http.StatusAccepted}, [2]int{http.StatusUnauthorized, http.StatusNotFound}
+	for owner, status := range map[string][2]int{"acme": good, "other": none, "": none} {
 		h.handler = h.For(owner).Hooks.Handler()
-		require.Equal(t, status, h.send(h.push(len(owner))).status, owner)
-		require.Equal(t, status, h.send(delivery{method: http.MethodPost, path: "/" + h.site.ID + "/" + h.token}).status, owner)
+		require.Equal(t, status[0], h.send(h.push(len(owner))).status, owner)
+		require.Equal(t, status[1], h.send(delivery{method: http.MethodPost, path: "/" + h.site.ID + "/" + h.token}).status, owner)
 	}
 	for _, owner := range []string{"other", ""} {
 		theirs := h.For(owner).Hooks

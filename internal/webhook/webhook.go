@@ -36,7 +36,7 @@ var (
 	ErrSender    = errors.New("no headers of GitHub, GitLab, Gitea, Forgejo or Bitbucket")
 	ErrID        = errors.New("the id of the delivery must have at most 200 characters, all visible")
 	ErrUnsigned  = errors.New("no signature with SHA-256, and no token: set the secret of the webhook")
-	ErrForged    = errors.New("the signature or the token is not that of the site's secret")
+	ErrForged    = errors.New("there is no such site, or the signature or the token is not that of its secret")
 	ErrMalformed = errors.New("the body is not that of a push")
 )
 

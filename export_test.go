@@ -56,6 +56,9 @@ func (t TestWork) Deliver(ctx context.Context, read func(from int64, log io.Writ
 // ErrLogFull ends what would not be stored.
 var ErrLogFull = errLogFull
 
+// Masker is what masks now.
+func (t TestWork) Masker(ctx context.Context) (any, error) { return t.w.masker(ctx) }
+
 // Wait gives the slot back for a while.
 func (TestWork) Wait(d time.Duration) error {
 	return &waiting{least: d, most: d, why: ErrUnavailable}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seed-797f2c2c/forge/internal/lines"
@@ -164,9 +165,20 @@ func (w *work) freeze(ctx context.Context) (secret.Sealed, error) {
 // masker hides the secrets that were frozen when the run began, and what they
 // became since, as a run may read them at any time.
 func (w *work) masker(ctx context.Context) (*mask.Masker, error) {
+	values, err := w.toMask(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if w.hidden == nil || !slices.Equal(w.hides, values) {
+		w.hides, w.hidden = values, mask.New(values...)
+	}
+	return w.hidden, nil
+}
+
+func (w *work) toMask(ctx context.Context) ([]string, error) {
 	values, err := w.secretsOf(ctx, w.action)
 	if err != nil || len(w.action.Secrets) == 0 {
-		return mask.New(values...), err
+		return values, err
 	}
 	set, err := w.Sealer.Open(ctx, w.action.Secrets, actionSecretsPlace(w.action.ID))
 	if err != nil {
@@ -179,7 +191,7 @@ func (w *work) masker(ctx context.Context) (*mask.Masker, error) {
 	for _, text := range texts {
 		values = append(values, string(text))
 	}
-	return mask.New(values...), nil
+	return values, nil
 }
 
 // unmaskable stands in the place of a text whose secrets cannot be masked now.

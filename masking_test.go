@@ -126,6 +126,31 @@ func TestWhoseSecretsAreMasked(t *testing.T) {
 	})
 }
 
+// What masks is made anew where a secret changed, and only there.
+func TestMaskerIsKept(t *testing.T) {
+	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
+		w, srv, _ := sealed(t, store, q)
+		w.Stub(forge.KindExec, func(ctx context.Context, work forge.TestWork) error {
+			first, err := work.Masker(ctx)
+			require.NoError(t, err)
+			second, err := work.Masker(ctx)
+			require.NoError(t, err)
+			require.Same(t, first, second)
+			srv.RedisPassword = w.seal("redis-password", "servers/"+srv.ID+"/redis_password")
+			w.put(func(tx forge.Tx) error { return tx.Servers().Update(srv) })
+			third, err := work.Masker(ctx)
+			require.NoError(t, err)
+			require.NotSame(t, first, third)
+			return errors.New("redis-password")
+		})
+		defer w.start()()
+		a, err := w.Servers.Exec(t.Context(), srv.ID, forge.ExecOpts{User: "root", Command: "true"})
+		require.NoError(t, err)
+		_, err = w.Actions.Wait(t.Context(), a.ID)
+		require.ErrorContains(t, err, "[secret]")
+	})
+}
+
 // TestUnmaskable has a secret that cannot be opened any more.
 func TestUnmaskable(t *testing.T) {
 	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {

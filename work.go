@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/seed-797f2c2c/forge/internal/lines"
+	"github.com/seed-797f2c2c/forge/internal/mask"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
@@ -28,6 +29,11 @@ type work struct {
 	// done is committed together with the successful end.
 	done  func(*txn) error
 	ended bool // it was written down how the action ended
+
+	// hidden masks the secrets in hides: making it takes a while where they are
+	// large, and they seldom change. See masker.
+	hidden *mask.Masker
+	hides  []string
 }
 
 func newWork(c *core, a *Action, locks []*Lock, left time.Duration) *work {

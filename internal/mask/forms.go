@@ -7,36 +7,51 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/seed-797f2c2c/forge/internal/lines"
 )
 
-// forms returns the set of what has to be found to find the secrets.
+// forms returns the set of what has to be found to find the secrets. None is longer
+// than a line can be: a line has no more of it than its beginning.
 func forms(secrets []string) map[string]struct{} {
 	set := map[string]struct{}{}
 	add := func(form string) {
 		// A line is cleaned before it is masked, so that is how it is found.
 		if form = lines.Clean(form); len(form) >= MinLength {
-			set[form] = struct{}{}
+			set[form[:min(len(form), lines.MaxLine)]] = struct{}{}
 		}
 	}
 	for _, secret := range secrets {
 		if len(secret) < MinLength {
 			continue
 		}
-		for _, form := range encodings(secret) {
+		for _, form := range encodings(beginning(secret)) {
 			add(form)
 		}
 		// Output is split at these, so a secret never stands in it whole.
 		for _, line := range strings.FieldsFunc(secret, func(r rune) bool { return r == '\n' || r == '\r' }) {
 			add(line)
 			add(strings.TrimSpace(line))
-			for _, form := range escapes(line) {
+			for _, form := range escapes(beginning(line)) {
 				add(form)
 			}
 		}
 	}
 	return set
+}
+
+// beginning returns as much of a secret as can stand in a line: no form of text is
+// shorter than the text.
+func beginning(secret string) string {
+	if len(secret) <= lines.MaxLine || !utf8.ValidString(secret) {
+		return secret
+	}
+	end := lines.MaxLine
+	for end < len(secret) && !utf8.RuneStart(secret[end]) {
+		end++
+	}
+	return secret[:end]
 }
 
 // encodings returns how a secret looks where it was encoded as a whole.

@@ -79,6 +79,33 @@ func TestMaskBase64Inside(t *testing.T) {
 	}
 }
 
+// No more is kept of a secret than a line can have of it, and that is masked.
+func TestMaskLongerThanALine(t *testing.T) {
+	t.Parallel()
+	for _, secret := range []string{strings.Repeat("Geheimé ", 1<<17), strings.Repeat("x", lines.MaxLine-1) + "é"} {
+		m := mask.New(secret)
+		for name, form := range map[string]string{
+			"as it is": secret, "base64": base64.StdEncoding.EncodeToString([]byte("ab" + secret))[3:],
+			"URL": url.QueryEscape(secret),
+		} {
+			for _, before := range []string{"", "...."} {
+				s := lines.Splitter{Mask: m.Mask}
+				s.Feed([]byte(before+form+"\n"), func(l lines.Line) {
+					left := strings.TrimSuffix(strings.ReplaceAll(l.Text, mask.Placeholder, ""), lines.CutMark)
+					require.Equal(t, before, left, name)
+				})
+			}
+		}
+	}
+	allocated := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			mask.New(strings.Repeat("x", 1<<20))
+		}
+	}).AllocedBytesPerOp()
+	require.Less(t, allocated, int64(64<<20))
+}
+
 // base64 wraps its output, at whatever column the secret stands.
 func TestMaskBase64Wrapped(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,9 @@
 package forge
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // serverLock and siteLock name what at most one action at a time may change.
 // The names are those of the fences on the servers too.
@@ -8,9 +11,13 @@ func serverLock(id string) string { return "server-" + id }
 func siteLock(id string) string   { return "site-" + id }
 
 // lock takes all the locks that an action needs, or none: then it returns the
-// key of one that another action holds. The fence of the first one is what the
-// action's scripts carry.
+// key of one that another action holds, or that is kept for a reboot. The fence of
+// the first one is what the action's scripts carry.
 func (c *core) lock(t *txn, a *Action) (locks []*Lock, busy string, err error) {
+	kept, err := keptLocks(t, a)
+	if err != nil {
+		return nil, "", err
+	}
 	for _, key := range a.Locks {
 		l, err := t.Locks().Get(key)
 		if errors.Is(err, ErrNotFound) {
@@ -20,8 +27,12 @@ func (c *core) lock(t *txn, a *Action) (locks []*Lock, busy string, err error) {
 		if err != nil {
 			return nil, "", err
 		}
-		if l.Holder != "" && l.Holder != a.ID {
-			return nil, key, nil
+		switch {
+		case l.Holder == a.ID:
+		case slices.Contains(kept, key):
+			return nil, key, nil // a wake-up is not passed on: who would be next has to wait too
+		case l.Holder != "":
+			return nil, key, c.unlock(t, a)
 		}
 		locks = append(locks, l)
 	}
@@ -35,13 +46,28 @@ func (c *core) lock(t *txn, a *Action) (locks []*Lock, busy string, err error) {
 	return locks, "", nil
 }
 
+// keptLocks are those of the oldest reboot that is not begun, if that is older
+// than the action. It needs all locks of its server at once, and would never get
+// them while others kept coming. Who holds locks keeps them, and the reboot itself
+// waits for nobody that is newer, so that it comes to its turn.
+func keptLocks(t *txn, a *Action) ([]string, error) {
+	if a.Server == "" || len(a.Locks) == 0 {
+		return nil, nil
+	}
+	reboot, err := firstAction(t, ActionFilter{Server: a.Server, Kind: KindReboot, Status: []ActionStatus{ActionPending}})
+	if err != nil || reboot == nil || reboot.ID >= a.ID {
+		return nil, err
+	}
+	return reboot.Locks, nil
+}
+
 // unlock gives back what the action holds and hands out what waits for it. It
 // also passes on a wake-up that the action got for a lock and does not use.
 func (c *core) unlock(t *txn, a *Action) error {
 	for _, key := range a.Locks {
 		l, err := t.Locks().Get(key)
-		if errors.Is(err, ErrNotFound) {
-			continue
+		if errors.Is(err, ErrNotFound) { // it went with its site, and leaves who waits for it
+			l, err = &Lock{}, nil
 		}
 		if err != nil {
 			return err

@@ -33,9 +33,9 @@ const (
 )
 
 // Reboot restarts a server's machine and waits until it is back. It waits for
-// the deployments that run there, and none begins meanwhile; commands of Exec
-// are interrupted. A cancel ends the waiting, and no more once the machine was
-// asked to restart.
+// the deployments and the other changes that were asked for before, and those
+// asked for later wait for it; commands of Exec are interrupted. A cancel ends
+// the waiting, and no more once the machine was asked to restart.
 func (s *Servers) Reboot(ctx context.Context, id string) (action *Action, err error) {
 	err = s.f.core.update(ctx, func(t *txn) error {
 		srv, err := s.f.activeServer(t, id)
@@ -95,6 +95,16 @@ func (w *work) noteBoot(ctx context.Context, srv *Server) error {
 
 func (w *work) askReboot(ctx context.Context, srv *Server) error {
 	_, err := w.client(srv).Run(ctx, sshexec.Command{Script: askReboot, Args: []string{w.action.Input.Boot}, Fence: w.fence})
+	return orGoingDown(err)
+}
+
+// orGoingDown lets the action wait where a script did not come to its end, as the
+// shutdown may have ended it.
+func orGoingDown(err error) error {
+	var exit *sshexec.ExitError
+	if errors.As(err, &exit) {
+		return &waiting{least: time.Second, most: 3 * time.Second, why: err}
+	}
 	return unreachable(err)
 }
 
@@ -103,12 +113,8 @@ func (w *work) awaitBoot(ctx context.Context, srv *Server) error {
 	// A connection to the boot that ends may hang.
 	w.pool.Forget(srv.ID)
 	result, err := w.client(srv).Run(ctx, sshexec.Command{Script: askState})
-	var exit *sshexec.ExitError
-	switch {
-	case errors.As(err, &exit):
-		return &waiting{least: time.Second, most: 3 * time.Second, why: err} // ended by the shutdown
-	case err != nil:
-		return unreachable(err)
+	if err != nil {
+		return orGoingDown(err)
 	}
 	boot, state, _ := strings.Cut(strings.TrimSpace(string(result.Stdout)), "\n")
 	switch {

@@ -128,6 +128,75 @@ func TestRebootWaitsForTheNextBoot(t *testing.T) {
 	require.Equal(t, forge.ServerActive, m.read(m.server.ID).Status)
 }
 
+// A reboot needs all sites at rest at once, and gets that while they are deployed
+// in turns without a pause.
+func TestRebootAmongSteadyDeployments(t *testing.T) {
+	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
+		w := newWorld(t, store, q, providertest.FakeConfig{})
+		srv := w.addServer("")
+		sites := []*forge.Site{w.addSite(srv, "one.example.com"), w.addSite(srv, "two.example.com")}
+		running := make(chan struct{}, 2)
+		w.Stub(forge.KindDeploy, func(context.Context, forge.TestWork) error {
+			running <- struct{}{}
+			defer func() { <-running }()
+			time.Sleep(5 * time.Second)
+			return nil
+		})
+		w.Stub(forge.KindReboot, func(context.Context, forge.TestWork) error {
+			require.Empty(t, running)
+			time.Sleep(5 * time.Second)
+			require.Empty(t, running)
+			return nil
+		})
+		defer w.start()()
+		deploy := func(seconds int) {
+			for i := range seconds {
+				_, err := w.Deployments.Trigger(t.Context(), sites[i%2].ID, nil)
+				require.NoError(t, err)
+				time.Sleep(time.Second)
+			}
+		}
+		deploy(6)
+		first, err := w.Servers.Reboot(t.Context(), srv.ID)
+		require.NoError(t, err)
+		deploy(1)
+		second, err := w.Servers.Reboot(t.Context(), srv.ID)
+		require.NoError(t, err)
+		deploy(60)
+		for _, a := range []*forge.Action{first, second} {
+			a = w.get(a.ID)
+			require.Equal(t, forge.ActionFinished, a.Status)
+			require.Less(t, a.Started.Sub(a.Created), 20*time.Second)
+		}
+		third, err := w.Servers.Reboot(t.Context(), srv.ID)
+		require.NoError(t, err)
+		deploy(1)
+		require.NoError(t, w.Actions.Cancel(t.Context(), third.ID))
+		time.Sleep(time.Minute)
+		requireQuiet(t, w.contents())
+	})
+}
+
+// The shutdown may end the script that asked for it.
+func TestRebootThatEndsItsRequest(t *testing.T) {
+	t.Parallel()
+	box := newRebooting()
+	m := newPlayed(t, func(ctx context.Context, e *sshtest.Exec) int {
+		code := box.run(ctx, e)
+		if strings.Contains(e.Script, "systemctl reboot") {
+			code = 143
+		}
+		return code
+	})
+	box.on = func(b *rebooting) { b.boot = uuid.NewString() }
+	defer m.start()()
+	a, err := m.Servers.Reboot(t.Context(), m.server.ID)
+	require.NoError(t, err)
+	_, err = m.Actions.Wait(t.Context(), a.ID)
+	require.NoError(t, err)
+	require.Equal(t, 1, box.times())
+}
+
 // What a worker that died left is gone on with: another boot is the end, whoever
 // asked for it, and one that nobody began is asked for again after a while.
 func TestRebootThatWasTakenOver(t *testing.T) {

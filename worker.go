@@ -175,9 +175,6 @@ func (c *core) take(ctx context.Context, id string, epoch int64) (*work, error) 
 			return err
 		}
 		if busy != "" {
-			if err := c.unlock(t, a); err != nil {
-				return err
-			}
 			a.Epoch++
 			a.RunAt, a.Waits = time.Time{}, busy
 			return t.Actions().Update(a)

@@ -2,7 +2,7 @@ package forge_test
 
 import (
 	"context"
-	"fmt"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,10 +23,10 @@ func TestEnvironmentInDoubtIsMasked(t *testing.T) {
 	m := newPlayed(t, func(_ context.Context, e *sshtest.Exec) int {
 		switch {
 		case strings.Contains(e.Script, ".env.forge-new") && !works.Load():
-			fmt.Fprint(e.Stderr, said)
+			_, _ = io.WriteString(e.Stderr, said)
 			return 1
 		case strings.Contains(e.Script, "print it"):
-			fmt.Fprint(e.Stderr, said)
+			_, _ = io.WriteString(e.Stderr, said)
 			return 3
 		}
 		return 0

@@ -20,6 +20,7 @@ func sse(f *forge.Forge) http.Handler {
 		}
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Accel-Buffering", "no") // nginx passes each event on at once
 		flusher := http.NewResponseController(w)
 		for event, err := range f.Events(r.Context(), filter) {
 			if err != nil {

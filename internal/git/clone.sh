@@ -18,7 +18,7 @@ if [[ ! -e $unfinished ]]; then
 	: >"$unfinished"
 fi
 
-find .git -name '*.lock' -delete # of the run before, which is over
+find .git -type f -name '*.lock' -delete # of the run before, which is over
 git config remote.origin.url "$url"
 git config remote.origin.fetch '+refs/heads/*:refs/remotes/origin/*'
 echo "Cloning the branch $branch of $url"

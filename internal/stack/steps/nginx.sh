@@ -37,6 +37,7 @@ check_nginx() {
         nginx_conf | holds "$nginx_conf" &&
         [[ ! -e /etc/nginx/sites-enabled/default ]] &&
         grep -qE '^[[:space:]]*server_tokens off;' /etc/nginx/nginx.conf &&
+        grep -qE '^worker_shutdown_timeout ' /etc/nginx/nginx.conf &&
         running nginx
 }
 
@@ -52,7 +53,7 @@ apply_nginx() {
         remember /etc/nginx/sites-enabled/default
     fi
     rm -f /etc/nginx/sites-enabled/default
-    edit /etc/nginx/nginx.conf hide_version
+    edit /etc/nginx/nginx.conf tune
     if ! nginx -t; then
         cp -a "$old/." /etc/nginx
         [[ -e $old${nginx_conf#/etc/nginx} ]] || rm -f "$nginx_conf"
@@ -64,6 +65,9 @@ apply_nginx() {
 }
 
 # A directive may stand once, and the distributions differ in whether it does.
-hide_version() {
-    sed -E '/^[[:space:]]*server_tokens[[:space:]]/d; s/^http \{/&\n\tserver_tokens off;/'
+# Without the timeout, each reload would leave a worker for as long as there is
+# an open WebSocket.
+tune() {
+    sed -E '/^[[:space:]]*(server_tokens|worker_shutdown_timeout)[[:space:]]/d
+        s/^http \{/worker_shutdown_timeout 1h;\n\n&\n\tserver_tokens off;/'
 }

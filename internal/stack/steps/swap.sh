@@ -11,7 +11,10 @@ check_swap() {
 }
 
 apply_swap() {
-    [[ -e /swapfile ]] || remember /swapfile
+    if [[ -e /swapfile ]] && ! made /swapfile; then
+        fail '/swapfile was not made by forge: ask for no swap, or remove it'
+    fi
+    remember /swapfile
     swapoff /swapfile 2>/dev/null || true
     rm -f /swapfile
     fallocate -l "${swap_mb}M" /swapfile.forge-new ||

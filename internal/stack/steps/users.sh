@@ -70,6 +70,8 @@ apply_users() {
     if ! id forge >/dev/null 2>&1; then
         remember 'user forge'
         useradd --create-home --shell /bin/bash forge
+    elif ! made 'user forge'; then
+        fail 'the user forge was not made by forge: rename it'
     fi
     passwd --quiet --lock forge
     chown forge:www-data /home/forge

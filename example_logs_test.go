@@ -44,7 +44,7 @@ func ExampleActions_Log() {
 				http.Error(w, err.Error(), http.StatusNotFound)
 				return
 			}
-			fmt.Fprintln(w, line.Number, line.Text) // escape it where it becomes HTML
+			_, _ = fmt.Fprintln(w, line.Number, line.Text) // escape it where it becomes HTML
 		}
 	})
 }

@@ -49,8 +49,8 @@ func (c *core) catalogue() map[Kind]job {
 		KindSyncKey:    {poolSSH, 3, 60 * time.Second, false, c.syncKey, c.grantChanged},
 		KindRevokeKey:  {poolSSH, 3, 60 * time.Second, false, c.revokeKey, c.grantChanged},
 
-		KindAddPHP:    {poolProvision, 1, 1800 * time.Second, true, c.changePHP, nil},
-		KindRemovePHP: {poolProvision, 1, 1800 * time.Second, true, c.changePHP, nil},
+		KindAddPHP:    {poolProvision, 1, 1800 * time.Second, true, c.changePHP, c.phpChanged},
+		KindRemovePHP: {poolProvision, 1, 1800 * time.Second, true, c.changePHP, c.phpChanged},
 
 		KindRestartService: {poolSSH, 3, 60 * time.Second, false, c.restartService, nil},
 		KindReboot:         {poolSSH, 1, 300 * time.Second, false, c.reboot, nil},

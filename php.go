@@ -32,7 +32,10 @@ func (s *Servers) changePHP(ctx context.Context, id string, kind Kind, version s
 		if err != nil {
 			return err
 		}
-		if _, err := changePHPScript(t, srv, kind, version); err != nil {
+		if err := mayChangePHP(t, srv, kind, version); err != nil {
+			return err
+		}
+		if _, err := changePHPScript(srv, kind, version); err != nil {
 			return err
 		}
 		action = &Action{Owner: srv.Owner, Actor: s.f.actor, Kind: kind, Server: srv.ID,
@@ -42,28 +45,37 @@ func (s *Servers) changePHP(ctx context.Context, id string, kind Kind, version s
 	return action, err
 }
 
-// changePHPScript is the script of the change, where that is possible now.
-func changePHPScript(tx Tx, srv *Server, kind Kind, version string) (script stack.Script, err error) {
+// changePHPScript is the script of the change.
+func changePHPScript(srv *Server, kind Kind, version string) (stack.Script, error) {
+	change := stack.RemovePHP
+	if kind == KindAddPHP {
+		change = stack.AddPHP
+	}
+	script, err := change(srv.stackConfig(false), version)
+	return script, asInvalid(err)
+}
+
+// mayChangePHP refuses a change that is not possible now.
+func mayChangePHP(tx Tx, srv *Server, kind Kind, version string) error {
 	has := slices.Contains(srv.Stack.PHP, version)
 	switch {
 	case kind == KindAddPHP && has:
-		return script, badState("the server has PHP %s already", version)
+		return badState("the server has PHP %s already", version)
 	case kind == KindAddPHP:
-		script, err = stack.AddPHP(srv.stackConfig(false), version)
-		return script, asInvalid(err)
+		return nil
 	case !has:
-		return script, badState("the server has no PHP %s", version)
+		return badState("the server has no PHP %s", version)
 	}
 	page := Page{Limit: MaxPage}
 	for {
 		sites, err := tx.Sites().List(SiteFilter{Server: srv.ID}, page)
 		if err != nil {
-			return script, err
+			return err
 		}
 		for _, site := range sites {
 			page.After = site.ID
 			if site.PHPVersion == version {
-				return script, badState("the site %s uses PHP %s", site.Domain, version)
+				return badState("the site %s uses PHP %s", site.Domain, version)
 			}
 		}
 		if len(sites) < page.Limit {
@@ -72,22 +84,22 @@ func changePHPScript(tx Tx, srv *Server, kind Kind, version string) (script stac
 	}
 	updates, err := tx.Actions().List(ActionFilter{Server: srv.ID, Kind: KindUpdateSite, Open: true}, Page{Limit: MaxPage})
 	if err != nil {
-		return script, err
+		return err
 	}
 	for _, a := range updates { // one that fails goes back
 		if r := a.Input.Restore; r != nil && r.PHPVersion != nil && *r.PHPVersion == version {
-			return script, badState("an update of the site %s from PHP %s is not finished", a.Subject.ID, version)
+			return badState("an update of the site %s from PHP %s is not finished", a.Subject.ID, version)
 		}
 	}
 	if srv.Stack.Composer && len(srv.Stack.PHP) == 1 {
-		return script, badState("Composer needs PHP %s", version)
+		return badState("Composer needs PHP %s", version)
 	}
-	script, err = stack.RemovePHP(srv.stackConfig(false), version)
-	return script, asInvalid(err)
+	return nil
 }
 
 // changePHP looks again whether the change is possible, as others may have
-// changed the server while it waited, and runs it. The record follows.
+// changed the server while it waited, and runs it. What has begun goes on: apt is
+// not stopped in the middle.
 func (c *core) changePHP(ctx context.Context, w *work) error {
 	var srv *Server
 	var script stack.Script
@@ -96,7 +108,12 @@ func (c *core) changePHP(ctx context.Context, w *work) error {
 		if srv, err = tx.Servers().Get(w.action.Server); err != nil {
 			return err
 		}
-		script, err = changePHPScript(tx, srv, kind, version)
+		if w.action.Cursor.Run == "" {
+			if err := mayChangePHP(tx, srv, kind, version); err != nil {
+				return err
+			}
+		}
+		script, err = changePHPScript(srv, kind, version)
 		return err
 	})
 	if err != nil {
@@ -105,17 +122,32 @@ func (c *core) changePHP(ctx context.Context, w *work) error {
 	if err := w.stage(ctx, "php"); err != nil {
 		return err
 	}
-	w.done = func(t *txn) error {
-		srv, err := t.Servers().Get(srv.ID)
-		if err != nil {
-			return gone(err)
-		}
-		srv.Stack.PHP = slices.DeleteFunc(srv.Stack.PHP, func(v string) bool { return v == version })
-		if kind == KindAddPHP {
-			srv.Stack.PHP = append(srv.Stack.PHP, version)
-		}
-		srv.Updated = t.Now()
-		return t.Servers().Update(srv)
-	}
 	return w.detached(ctx, srv, sshexec.RunSpec{ID: w.runID(), Script: script.Bytes, Dir: "/", Fence: w.fence}, watchSteps)
+}
+
+// phpChanged makes the record follow, whoever saw the end of the run.
+func (c *core) phpChanged(t *txn, a *Action) error {
+	if a.Status != ActionFinished {
+		return nil
+	}
+	srv, err := orNone(t.Servers().Get(a.Server))
+	if srv == nil {
+		return err
+	}
+	version := a.Input.Version
+	srv.Stack.PHP = slices.DeleteFunc(srv.Stack.PHP, func(v string) bool { return v == version })
+	if a.Kind == KindAddPHP {
+		srv.Stack.PHP = append(srv.Stack.PHP, version)
+	}
+	srv.Updated = t.Now()
+	return t.Servers().Update(srv)
+}
+
+// leavingPHP are the versions that are about to be taken from the server.
+func (s *Server) leavingPHP(tx Tx) (versions []string, err error) {
+	open, err := tx.Actions().List(ActionFilter{Server: s.ID, Kind: KindRemovePHP, Open: true}, Page{Limit: MaxPage})
+	for _, a := range open {
+		versions = append(versions, a.Input.Version)
+	}
+	return versions, err
 }

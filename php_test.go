@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"log"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-797f2c2c/forge"
 	"github.com/seed-797f2c2c/forge/provider/providertest"
 	"github.com/seed-797f2c2c/forge/queue"
+	"github.com/seed-797f2c2c/forge/sshexec/sshtest"
 )
 
 func TestPHPThatCannotBeChanged(t *testing.T) {
@@ -72,6 +74,102 @@ func TestPHPThatIsUsedMeanwhile(t *testing.T) {
 		require.Contains(t, a.Failure.Message, "late.example.com uses PHP 8.2")
 		require.Equal(t, []string{"8.2"}, w.read(srv.ID).Stack.PHP)
 	})
+}
+
+// The record follows a run that ended while nobody worked on its action.
+func TestPHPWhoseEndNobodySaw(t *testing.T) {
+	t.Parallel()
+	for kind, test := range map[forge.Kind]struct{ before, after []string }{
+		forge.KindAddPHP:    {nil, []string{"8.2"}},
+		forge.KindRemovePHP: {[]string{"8.2"}, []string{}},
+	} {
+		m := newPlayed(t, nil, func(_ *world, o *sshtest.Options) {
+			o.Run = func(context.Context, *sshtest.Run) int { return 0 }
+		})
+		m.hasPHP(test.before)
+		ran := make(chan struct{})
+		m.Wrap(kind, func(_ context.Context, w forge.TestWork, work func() error) error {
+			if err := work(); err != nil {
+				return err
+			}
+			close(ran)
+			return w.Wait(time.Hour) // it dies before it writes anything down
+		})
+		stop := m.start()
+		a := m.changePHP(kind)
+		<-ran
+		stop()
+		require.NoError(t, m.Actions.Cancel(t.Context(), a.ID))
+		stop = m.start()
+		_, err := m.Actions.Wait(t.Context(), a.ID)
+		require.NoError(t, err)
+		stop()
+		require.Equal(t, test.after, m.read(m.server.ID).Stack.PHP, kind)
+	}
+}
+
+// Packages are not left removed by half because of what happened since it began.
+func TestPHPThatIsUsedSinceTheRemovalBegan(t *testing.T) {
+	t.Parallel()
+	m := newPlayed(t, nil, func(_ *world, o *sshtest.Options) {
+		o.Run = func(context.Context, *sshtest.Run) int { return 0 }
+	})
+	m.hasPHP([]string{"8.2"})
+	m.Wrap(forge.KindRemovePHP, func(_ context.Context, w forge.TestWork, work func() error) error {
+		begun := w.Action().Cursor.Run != ""
+		if err := work(); err != nil || begun {
+			return err
+		}
+		m.addSite(m.server, "late.example.com")
+		return w.Wait(time.Millisecond)
+	})
+	defer m.start()()
+	_, err := m.Actions.Wait(t.Context(), m.changePHP(forge.KindRemovePHP).ID)
+	require.NoError(t, err)
+}
+
+func (m *played) hasPHP(versions []string) {
+	m.put(func(tx forge.Tx) error {
+		srv, err := tx.Servers().Get(m.server.ID)
+		require.NoError(m.t, err)
+		srv.Stack.PHP, srv.Stack.Composer = versions, false
+		return tx.Servers().Update(srv)
+	})
+}
+
+func (m *played) changePHP(kind forge.Kind) (a *forge.Action) {
+	change := m.Servers.AddPHP
+	if kind == forge.KindRemovePHP {
+		change = m.Servers.RemovePHP
+	}
+	a, err := change(m.t.Context(), m.server.ID, "8.2")
+	require.NoError(m.t, err)
+	return a
+}
+
+// A version that is about to go is not given to a site any more.
+func TestPHPThatIsAboutToGo(t *testing.T) {
+	t.Parallel()
+	w := idle(t)
+	srv := w.addServer("", func(s *forge.Server) {
+		s.PublicKey, s.Stack.PHP, s.Stack.Source = keyLine, []string{"8.2", "8.3"}, forge.SourceUpstream
+	})
+	site := w.addSite(srv, "example.com", func(s *forge.Site) { s.PHPVersion = "8.3" })
+	removal, err := w.Servers.RemovePHP(t.Context(), srv.ID, "8.2")
+	require.NoError(t, err)
+
+	_, _, err = w.Sites.Update(t.Context(), site.ID, forge.SiteUpdate{PHPVersion: new("8.2")})
+	require.ErrorIs(t, err, forge.ErrState)
+	require.ErrorContains(t, err, "PHP 8.2 is about to be removed")
+	_, _, err = w.Sites.Create(t.Context(), srv.ID, forge.SiteOpts{Domain: "a.example.com", PHPVersion: "8.2"})
+	require.ErrorIs(t, err, forge.ErrState)
+	other, _, err := w.Sites.Create(t.Context(), srv.ID, forge.SiteOpts{Domain: "a.example.com"})
+	require.NoError(t, err)
+	require.Equal(t, "8.3", other.PHPVersion)
+
+	require.NoError(t, w.Actions.Cancel(t.Context(), removal.ID))
+	_, _, err = w.Sites.Create(t.Context(), srv.ID, forge.SiteOpts{Domain: "b.example.com", PHPVersion: "8.2"})
+	require.NoError(t, err)
 }
 
 func TestBadStepsAndProxies(t *testing.T) {

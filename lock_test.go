@@ -51,6 +51,31 @@ func TestWakeUpForALockIsPassedOn(t *testing.T) {
 	})
 }
 
+// A lock that went with its site leaves nobody waiting.
+func TestLockOfASiteThatWasDeleted(t *testing.T) {
+	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
+		w := newWorld(t, store, q, providertest.FakeConfig{})
+		site := w.addSite(w.addServer(""), "example.com")
+		gate := make(chan struct{})
+		w.Stub(forge.KindDeleteSite, func(_ context.Context, tw forge.TestWork) error {
+			<-gate
+			tw.SiteRemoved()
+			return nil
+		})
+		w.Stub(forge.KindExec, func(context.Context, forge.TestWork) error { return nil })
+		defer w.start()()
+		_, err := w.Sites.Delete(t.Context(), site.ID)
+		require.NoError(t, err)
+		synctest.Wait()
+		waits := w.insert(func(a *forge.Action) { a.Kind, a.Locks = forge.KindExec, []string{"site-" + site.ID} })
+		synctest.Wait()
+		require.Equal(t, "site-"+site.ID, w.get(waits.ID).Waits)
+		close(gate)
+		synctest.Wait()
+		require.Equal(t, forge.ActionFinished, w.get(waits.ID).Status)
+	})
+}
+
 func TestLocksAreFreeBetweenAttempts(t *testing.T) {
 	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
 		e := newWorld(t, store, q, providertest.FakeConfig{})

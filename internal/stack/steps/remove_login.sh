@@ -5,15 +5,29 @@
 
 readonly sshd_conf=/etc/ssh/sshd_config.d/00-forge.conf
 readonly keys=/etc/ssh/authorized_keys.d
+readonly trial=/run/forge/sshd_config
 
 die() {
     printf '%s\n' "$*" >&2
     exit 1
 }
 
-effective() { # effective USER KEYWORD
+# What sshd reads is tried beside, without forge's part.
+try_without() {
+    install -d -m 0700 /run/forge
     install -d -m 0755 /run/sshd
-    sshd -T -C "user=$1,host=localhost,addr=127.0.0.1" | sed -n "s/^$2 //p"
+    rm -rf -- "$trial" "$trial.d"
+    if [[ -d ${sshd_conf%/*} ]]; then
+        cp -a -- "${sshd_conf%/*}" "$trial.d"
+        rm -f -- "$trial.d/${sshd_conf##*/}"
+        [[ ! -e $record/before$sshd_conf ]] || cp -a -- "$record/before$sshd_conf" "$trial.d"
+    fi
+    sed "s|${sshd_conf%/*}/|$trial.d/|g" /etc/ssh/sshd_config >"$trial"
+    sshd -t -f "$trial"
+}
+
+effective() { # effective USER KEYWORD
+    sshd -T -f "$trial" -C "user=$1,host=localhost,addr=127.0.0.1" | sed -n "s/^$2 //p"
 }
 
 # The files with the keys of a user, as sshd finds them.
@@ -28,16 +42,26 @@ key_files() { # key_files USER
     done
 }
 
-# has_key: somebody else's key lets a user in. The files are the user's, and are
-# read as the user.
+# has_key: somebody else's key lets a user in, and not just for a command. The
+# files are the user's: they are read as the user, and not without end.
 has_key() { # has_key USER
     local file others
     for file in $(key_files "$1"); do
         others=$(timeout 5 runuser -u "$1" -- cat -- "$file" 2>/dev/null </dev/null |
-            grep -vF -- "$blob" | grep -cE '^[^#]*(ssh-|ecdsa-|sk-)') || continue
+            head -c 1M | grep -avF -- "$blob" | grep -aviF 'command=' | grep -acE '^[^#]*(ssh-|ecdsa-|sk-)') || continue
         ((others == 0)) || return 0
     done
     return 1
+}
+
+# administers: a user can mend the server, and stays when forge's sites go.
+administers() { # administers USER UID
+    if (($2 == 0)); then
+        [[ $(effective "$1" permitrootlogin) =~ ^(yes|prohibit-password|without-password)$ ]]
+        return
+    fi
+    [[ $1 != forge ]] && ! grep -qsxF -- "user $1" /etc/forge/sites/*/made || return 1
+    [[ $1 == "$login_user" || " $(id -nG -- "$1") " =~ \ (sudo|admin|wheel)\  ]]
 }
 
 somebody_gets_in() {
@@ -47,7 +71,7 @@ somebody_gets_in() {
         return
     fi
     while IFS=: read -r user _ uid _ _ _ shell; do
-        if ((uid == 0 || uid >= 1000)) && [[ $shell != */nologin && $shell != */false ]] && has_key "$user"; then
+        if [[ $shell != */nologin && $shell != */false ]] && administers "$user" "$uid" && has_key "$user"; then
             return
         fi
     done < <(getent passwd)
@@ -59,9 +83,13 @@ remove_control_key() { # of the files of the user, as the user
     for file in $(key_files "$login_user"); do
         # shellcheck disable=SC2016 # expanded by the user's shell
         runuser -u "$login_user" -- bash -c '
-            [[ -f $1 ]] && grep -qF -- "$2" "$1" || exit 0
+            set -e
+            [[ -f $1 ]] && grep -qaF -- "$2" "$1" || exit 0
             umask 077
-            grep -vF -- "$2" "$1" >"$1.forge-new" || [[ $? == 1 ]]
+            grep -avF -- "$2" "$1" >"$1.forge-new" || [[ $? == 1 ]] || { # 2: it was not written
+                rm -f -- "$1.forge-new"
+                exit 1
+            }
             chmod --reference="$1" -- "$1.forge-new"
             mv -T -- "$1.forge-new" "$1"' forge "$file" "$blob"
     done
@@ -69,27 +97,20 @@ remove_control_key() { # of the files of the user, as the user
 
 read -r _ blob _ <<<"$control_key"
 trap '' HUP PIPE # it goes to its end, also when nobody listens
+trap 'rm -rf -- "$trial" "$trial.d"' EXIT
 
 if [[ -e $sshd_conf.forge-old && ! -e $sshd_conf ]]; then # an earlier try did not come to its end
     mv -T -- "$sshd_conf.forge-old" "$sshd_conf"
 fi
-if [[ -e $sshd_conf ]]; then
-    mv -T -- "$sshd_conf" "$sshd_conf.forge-old" # sshd reads it when it is reloaded
-    refused=
-    if ! sshd -t; then
-        refused="sshd does not take its configuration without $sshd_conf: mend it, and delete again"
-    elif [[ $mode != force ]] && ! somebody_gets_in; then
-        refused="nobody would get in over SSH without forge's key: put a key of your own into \
+try_without || die "sshd does not take its configuration without $sshd_conf: mend it, and delete again"
+if [[ -e $sshd_conf && $mode != force ]] && ! somebody_gets_in; then
+    die "nobody would get in over SSH without forge's key: put a key of your own into \
 ~$login_user/.ssh/authorized_keys, and delete again, or with force"
-    fi
-    if [[ -n $refused || $mode == check ]]; then
-        mv -T -- "$sshd_conf.forge-old" "$sshd_conf"
-        [[ -z $refused ]] || die "$refused"
-    fi
 fi
 [[ $mode != check ]] || exit 0
 
-if [[ -e $sshd_conf.forge-old ]]; then
+if [[ -e $sshd_conf ]]; then
+    mv -T -- "$sshd_conf" "$sshd_conf.forge-old" # sshd reads it when it is reloaded
     if [[ -e $record/before$sshd_conf ]]; then
         cp -a -- "$record/before$sshd_conf" "$sshd_conf"
     fi

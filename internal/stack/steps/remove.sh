@@ -32,20 +32,41 @@ put_back() { # put_back PATH
     fi
 }
 
+# take_away removes what was made, unless somebody else has changed it since.
 take_away() { # take_away PATH
     if [[ -d $1 && ! -L $1 ]]; then
         rmdir --ignore-fail-on-non-empty -- "$1"
+    elif [[ -f $1 && -e $record/wrote$1 && $(sha256sum <"$1") != "$(cat -- "$record/wrote$1")" ]]; then
+        echo "$1 was changed since, and stays as it is"
     elif [[ -e $1 || -L $1 ]]; then
         rm -f -- "$1"
         echo "removed $1"
     fi
 }
 
-idle() { # the processes of the user forge, whose number is in uid, are gone
-    ! pgrep --uid "$uid" >/dev/null || {
+# processes prints the ids of the processes of uid that run, and "container" for
+# those whose user only has the same number in one.
+processes() {
+    { cat /proc/[0-9]*/status 2>/dev/null || true; } | awk -v uid="$uid" '
+        /^State:/ { zombie = $2 == "Z" }
+        /^Pid:/ { pid = $2 }
+        /^Uid:/ { belongs = $2 == uid || $3 == uid || $4 == uid }
+        /^NSpid:/ && belongs && !zombie { print NF == 2 ? pid : "container" }'
+}
+
+# idle ends the processes of uid and reports whether there were none.
+idle() {
+    local all own
+    all=$(processes)
+    own=${all//container/}
+    [[ ${own//$'\n'/} ]] || return 0
+    if [[ $own == "$all" ]]; then
+        # One signal to all of them at once: nothing can fork away from it.
         setpriv --reuid="$uid" --clear-groups bash -c 'kill -KILL -1' 2>/dev/null || true
-        return 1
-    }
+    else
+        xargs -r kill -KILL <<<"$own" 2>/dev/null || true
+    fi
+    return 1
 }
 
 remove_user() {

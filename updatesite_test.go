@@ -374,7 +374,8 @@ func TestBadUpdateLeavesEverything(t *testing.T) {
 	}
 	for _, upstream := range []string{"3000", "localhost:3000", "10.0.0.1:3000", "169.254.169.254:80", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536",
 		"127.0.0.1:80", "[::1]:443", "[::]:3000", "0.0.0.0:3000", "[::1%lo]:3000", "127.0.0.1:3000/x", "127.0.0.1:3000;", "http://127.0.0.1:3000",
-		"unix:", "unix:x", "unix:/", "unix:/a/../b", "unix:/a//b", "unix:/a:/b", "unix:/a b", "unix:/a;b", "unix:/$host", "unix:/a\n", "unix:/" + strings.Repeat("a", 108)} {
+		"unix:", "unix:x", "unix:/", "unix:/a/../b", "unix:/a//b", "unix:/a:/b", "unix:/a b", "unix:/a;b", "unix:/$host", "unix:/a\n", "unix:/run/php/a.sock", "unix:/home/another/a.sock",
+		"unix:/" + strings.Repeat("a", 108)} {
 		cases["upstream "+upstream] = proxy(upstream)
 	}
 	for name, r := range cases {

@@ -23,6 +23,11 @@ func Upstream(field, value string) (string, error) {
 			return "", broken(field, value, "must have after unix: a clean absolute path of at most %d letters, digits, "+
 				"dots, dashes, underscores and slashes", maxSocket)
 		}
+		for _, dir := range []string{"/run/php/", "/var/run/php/", "/proc/"} {
+			if strings.HasPrefix(socket, dir) {
+				return "", broken(field, value, "must not be a socket below %s", dir)
+			}
+		}
 		return value, nil
 	}
 	addr, err := netip.ParseAddrPort(value)
@@ -35,4 +40,17 @@ func Upstream(field, value string) (string, error) {
 		return "", broken(field, value, "must not be a port of nginx itself")
 	}
 	return netip.AddrPortFrom(ip, addr.Port()).String(), nil
+}
+
+// UpstreamOf checks an upstream for a site of user: nginx is let in to every
+// home, and must not lead from one site to the program of another.
+func UpstreamOf(user, field, value string) (string, error) {
+	upstream, err := Upstream(field, value)
+	if err != nil {
+		return "", err
+	}
+	if strings.HasPrefix(upstream, "unix:/home/") && !strings.HasPrefix(upstream, "unix:/home/"+user+"/") {
+		return "", broken(field, value, "must not be a socket in the home of another user than the site's")
+	}
+	return upstream, nil
 }

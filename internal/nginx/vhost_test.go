@@ -193,8 +193,9 @@ func vhostParsesBack(t *rapid.T) {
 	require.Equal(t, append([]string{"server_name"}, v.Names...), find(server, "server_name")[0].words)
 	if v.Kind == nginx.Proxy {
 		location := find(server, "location")
-		require.Len(t, location, 2)
-		require.Equal(t, []directive{{words: []string{"proxy_pass", "http://" + v.Upstream}}}, find(location[1].block, "proxy_pass"))
+		require.Len(t, location, 1, "every path is the program's, names with a dot too")
+		require.Equal(t, []string{"location", "/"}, location[0].words)
+		require.Equal(t, []directive{{words: []string{"proxy_pass", "http://" + v.Upstream}}}, find(location[0].block, "proxy_pass"))
 		require.Empty(t, find(server, "root"))
 		return
 	}

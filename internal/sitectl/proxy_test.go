@@ -70,8 +70,9 @@ func TestServeProxy(t *testing.T) {
 		for _, hidden := range []string{"6.6.6.6", "evil", "h2c", "Upgrade", "SAMEORIGIN"} {
 			require.NotContains(t, out, hidden)
 		}
-		require.Equal(t, "403", get(t, srv, site.Names[0], "/.env").status)
-		require.Contains(t, get(t, srv, site.Names[0], "/.well-known/x").body, "GET /.well-known/x")
+		for _, path := range []string{"/src/branch/main/.gitignore", "/.well-known/x", "/x.php"} {
+			require.Contains(t, get(t, srv, site.Names[0], path).body, "GET "+path+" ", "every path is the program's")
+		}
 
 		// A WebSocket: 101, and then bytes in both directions.
 		require.Equal(t, "HTTP/1.1 101 Switching Protocols\nConnection: upgrade\ncba", srv.Bash(t, `exec 3<>/dev/tcp/127.0.0.1/80

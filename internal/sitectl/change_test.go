@@ -144,6 +144,75 @@ func TestCreateAfterAKilledOne(t *testing.T) {
 	require.Equal(t, "resumed-0190.conf\n", srv.Bash(t, `ls /etc/nginx/forge.d; nginx -t -q`))
 }
 
+// A run that is ended when the services run with the new configuration already is
+// undone in them too, though the next one finds the files as it wants them.
+func TestServicesAfterAKilledOne(t *testing.T) {
+	t.Parallel()
+	srv := servertest.Start(t)
+	s, other := phpSite(srv, "reverted"), staticSite("another")
+	create(t, srv, s)
+	create(t, srv, other)
+	put(t, srv, s, s.Paths().Web+"/index.php", `<?php echo getenv("WHICH") ?: "old";`)
+	answers := func(body string) { // FPM takes it up after the reload
+		t.Helper()
+		srv.Bash(t, `for ((i = 0; i < 500; i++)); do
+	[[ $(curl -sS -H "Host: $1" http://127.0.0.1/) != "$2" ]] || exit 0
+	sleep 0.01
+done
+exit 1`, s.Names[0], body)
+	}
+	end := func(signal string) {
+		t.Helper()
+		cmd := createCommand(t, s)
+		cmd.Args[vhostArg] = strings.Replace(cmd.Args[vhostArg], "charset utf-8;", "add_header X-Which new always;", 1)
+		cmd.Args[poolArg] += "\nenv[WHICH] = new"
+		cmd.Script = strings.Replace(cmd.Script, "\nkeep\n", "\nkill -"+signal+" $$\nkeep\n", 1)
+		_, err := srv.Run(t, cmd)
+		require.Error(t, err)
+	}
+	isOld := func() {
+		t.Helper()
+		require.NotContains(t, get(t, srv, s.Names[0], "/").header, "X-Which")
+		answers("old")
+		srv.Bash(t, `! ls "$1.undo" "$2.undo" 2>/dev/null`, s.Paths().Vhost, s.Paths().Pool)
+	}
+	again := func() {
+		t.Helper()
+		out, err := srv.Run(t, createCommand(t, s))
+		require.NoError(t, err)
+		require.Empty(t, out)
+	}
+
+	end("KILL")
+	answers("new")
+	require.Contains(t, get(t, srv, s.Names[0], "/").header, "X-Which: new")
+	again()
+	isOld()
+
+	// What others broke is in the way of it, but does not make it forgotten.
+	end("KILL")
+	const broken = "/etc/nginx/conf.d/zz-broken.conf"
+	srv.Bash(t, `echo nonsense >"$1"`, broken)
+	_, err := srv.Run(t, createCommand(t, s))
+	require.ErrorIs(t, sitectl.Explain(err), sitectl.ErrBrokenBefore)
+	srv.Bash(t, `rm "$1"`, broken)
+	again()
+	isOld()
+
+	end("KILL")
+	remove(t, srv, other)
+	isOld()
+
+	end("TERM")
+	srv.Bash(t, `for ((i = 0; i < 500; i++)); do
+	[[ -e $1.undo ]] || exit 0
+	sleep 0.01
+done
+exit 1`, s.Paths().Vhost)
+	answers("old")
+	srv.Bash(t, `until ! curl -sSi -H "Host: $1" http://127.0.0.1/ | grep -q X-Which; do sleep 0.01; done`, s.Names[0])
+}
+
 // A run that was killed before it replaced anything leaves two names of one file,
 // which stop no site's commands.
 func TestKilledBeforeTheSwap(t *testing.T) {
@@ -282,7 +351,14 @@ func TestStoppedInTheMiddle(t *testing.T) {
 	cmd := createCommand(t, s)
 	cmd.Args[vhostArg] += "\n# changed"
 	// In the place of nginx's reload comes a signal for the script.
-	cmd.Script = "systemctl() { kill -TERM $BASHPID; sleep 1; }\n" + cmd.Script
+	cmd.Script = `systemctl() {
+	if [[ $1 == reload && ! ${ended-} ]]; then
+		ended=1
+		kill -TERM $BASHPID
+	fi
+	command systemctl "$@"
+}
+` + cmd.Script
 	require.Empty(t, changes(t, srv, func() {
 		_, err := srv.Run(t, cmd)
 		require.Error(t, err)

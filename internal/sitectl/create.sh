@@ -10,7 +10,7 @@ if [[ $fpm ]] && ! command -v "$fpm" >/dev/null; then
 	die 82 "$fpm is not installed on this server"
 fi
 
-put_back # what a run left that was ended before its time
+recover
 
 # Somebody else's user, home or directory is never taken over.
 if [[ $shared ]]; then

@@ -5,7 +5,7 @@ if [[ ! -f $state/made ]]; then # nothing was made, or all of it is gone
 	rm -rf -- "$state"
 	exit 0
 fi
-put_back # what a run left that was ended before its time
+recover
 
 vhost_file=$(made vhost)
 mapfile -t pools < <(made pool)

@@ -39,24 +39,36 @@ as_user() {
 }
 
 # A configuration is replaced in one rename, and what it was stays beside it as
-# FILE.undo until the services run with the new one; an empty FILE.undo says
-# that there was none.
+# FILE.undo until the services run with the new one, or again with the old one;
+# an empty FILE.undo says that there was none.
 
-# put_back undoes what was replaced and not kept.
-put_back() {
+# unsettled finds what was replaced and not kept.
+unsettled() {
 	local undo
+	undos=()
 	for undo in /etc/nginx/forge.d/*.conf.undo /etc/php/*/fpm/pool.d/forge-*.conf.undo /etc/forge/sites/*/known_hosts.undo; do
-		if [[ $undo -ef ${undo%.undo} ]]; then # ended before it was replaced
-			rm -- "$undo"
+		[[ ! -e $undo ]] || undos+=("$undo")
+	done
+	((${#undos[@]}))
+}
+
+# put_back undoes what is unsettled.
+put_back() {
+	local undo file
+	for undo in "${undos[@]}"; do
+		file=${undo%.undo}
+		if [[ $undo -ef $file ]]; then # not replaced yet, or back already
+			continue
 		elif [[ -s $undo ]]; then
-			mv -T -- "$undo" "${undo%.undo}"
-		elif [[ -e $undo ]]; then
-			rm -f -- "${undo%.undo}" "$undo"
+			ln -f -- "$undo" "$file.new"
+			mv -T -- "$file.new" "$file"
+		else
+			rm -f -- "$file"
 		fi
 	done
 }
 
-# keep makes what was replaced final.
+# keep makes final what is in place.
 keep() {
 	rm -f -- /etc/nginx/forge.d/*.conf.undo /etc/php/*/fpm/pool.d/forge-*.conf.undo /etc/forge/sites/*/known_hosts.undo
 }
@@ -66,12 +78,55 @@ keep() {
 # find a pool before and after.
 touched=()
 restore() {
-	local code=$? i
-	((code)) || return 0
+	local i
+	unsettled || return 0
 	put_back
 	for ((i = ${#touched[@]} - 1; i >= 0; i--)); do
 		systemctl reload "${touched[i]}" || true
 	done
+	keep
+}
+
+# recover puts back what a run left that was ended before its time. The services
+# may run with it, so they are reloaded in the order of restore.
+recover() {
+	local undo vhost='' back=() leaving=()
+	unsettled || return 0
+	put_back
+	for undo in "${undos[@]}"; do
+		case $undo in
+		/etc/nginx/*) vhost=1 ;;
+		/etc/php/*) if [[ -s $undo ]]; then back+=("${undo%.undo}"); else leaving+=("${undo%.undo}"); fi ;;
+		esac
+	done
+	for undo in "${back[@]}"; do
+		recover_pool "$undo"
+	done
+	if [[ $vhost ]] && systemctl is-active --quiet nginx; then
+		test_nginx || die 83 'the configuration of nginx was broken before; nothing was changed'
+		reload_nginx || die 85 'nginx did not take up again what an earlier change had replaced'
+	fi
+	for undo in "${leaving[@]}"; do
+		recover_pool "$undo"
+	done
+	keep
+}
+
+# recover_pool FILE
+recover_pool() {
+	local pool_file=$1 version fpm fpm_service
+	version=${pool_file#/etc/php/}
+	version=${version%%/*}
+	fpm=php-fpm$version fpm_service=php$version-fpm
+	command -v "$fpm" >/dev/null || return 0
+	if no_pool; then
+		systemctl stop "$fpm_service"
+		return
+	fi
+	test_fpm || die 83 "the configuration of $fpm was broken before; nothing was changed"
+	systemctl reload-or-restart "$fpm_service"
+	[[ ! -e $pool_file ]] || eventually 1500 test -S "$(sed -n 's/^listen = //p' "$pool_file")" ||
+		die 85 "$fpm_service did not take up again what an earlier change had replaced"
 }
 
 # remember FILE

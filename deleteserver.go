@@ -33,6 +33,11 @@ func (c *core) startDelete(t *txn, srv *Server, actor string, force bool) (*Acti
 			if err := c.cancelFresh(t, a.ID); err != nil {
 				return nil, err
 			}
+			if c.existing(srv) {
+				if err := c.stopSoon(t, a.ID); err != nil {
+					return nil, err
+				}
+			}
 		}
 		if len(open) < page.Limit {
 			break
@@ -74,6 +79,23 @@ func (c *core) cancelFresh(t *txn, id string) error {
 		return err
 	}
 	return c.cancel(t, a)
+}
+
+// existing reports whether the server's machine existed before forge.
+func (c *core) existing(srv *Server) bool {
+	p, err := c.provider(srv.Provider)
+	return err == nil && p.Properties().Existing
+}
+
+// stopSoon keeps an action that was cancelled from trying to stop its run for
+// much longer than a deletion can wait: by its own deadline, that could be hours.
+func (c *core) stopSoon(t *txn, id string) error {
+	a, err := t.Actions().Get(id)
+	if err != nil || a.Status != ActionCancelling || !a.Deadline.After(t.Now()) {
+		return err
+	}
+	a.Deadline = t.Now()
+	return t.Actions().Update(a)
 }
 
 // deleteServer removes the machine, or gives back one that existed before. Where

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/seed-797f2c2c/forge/internal/sitectl"
 	"github.com/seed-797f2c2c/forge/internal/stack"
@@ -26,9 +28,22 @@ func (c *core) giveBack(ctx context.Context, w *work, srv *Server) error {
 	if err != nil || !touched {
 		return err
 	}
-	err = c.takeAway(ctx, w, srv)
-	if err == nil || !w.action.Input.Force || ctx.Err() != nil ||
-		errors.Is(err, errLeaseLost) || errors.Is(err, errShutdown) || errors.Is(err, sshexec.ErrFenced) {
+	if !w.action.Input.Force {
+		return c.takeAway(ctx, w, srv)
+	}
+	// What is forced ends: it has to be forgotten before the deadline, which no
+	// wait in between may overrun.
+	reserve := min(45*time.Second, w.action.Timeout/3)
+	inTime, cancel := context.WithTimeout(ctx, w.untilDeadline()-reserve)
+	defer cancel()
+	err = c.takeAway(inTime, w, srv)
+	var wait *waiting
+	switch {
+	case err == nil, ctx.Err() != nil,
+		errors.Is(err, errLeaseLost), errors.Is(err, errShutdown), errors.Is(err, sshexec.ErrFenced):
+		return err
+	case inTime.Err() != nil:
+	case errors.As(err, &wait), retryable(err) && w.action.Attempt < c.jobs[w.action.Kind].attempts:
 		return err
 	}
 	return w.say(ctx, fmt.Sprintf("the server is forgotten, and what follows may be left on it: its sites with their users and homes, "+
@@ -52,7 +67,16 @@ func (w *work) touched(ctx context.Context, srv *Server) (bool, error) {
 func (c *core) takeAway(ctx context.Context, w *work, srv *Server) error {
 	again := w.action.Stage == stageLogin
 	if !again {
-		if err := c.takeStack(ctx, w, srv); err != nil {
+		err := w.takeRuns(ctx, srv)
+		if err == nil {
+			err = c.takeStack(ctx, w, srv)
+		}
+		if refused(err) {
+			if again, viewErr := w.lostLogin(ctx, srv); again || viewErr != nil {
+				return errors.Join(viewErr, w.sayGivenBack(ctx))
+			}
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -61,15 +85,42 @@ func (c *core) takeAway(ctx context.Context, w *work, srv *Server) error {
 		return err
 	}
 	err = w.takePart(ctx, srv, stageLogin, script)
-	var connect *sshexec.ConnectError
 	switch {
-	case again && errors.As(err, &connect) && connect.Stage == sshexec.StageAuth:
-		return w.say(ctx, "the server does not take forge's key any more; "+
-			"remove /etc/forge, /var/lib/forge and /etc/ssh/authorized_keys.d if they are still there")
-	case errors.Is(err, sshexec.ErrUnknown):
+	case again && refused(err):
+		return w.sayGivenBack(ctx)
+	case again, errors.Is(err, sshexec.ErrUnknown):
 		return unreachable(err) // the attempt goes on, and knows how far it came
 	}
 	return err
+}
+
+// refused reports whether the server does not take forge's key.
+func refused(err error) bool {
+	var connect *sshexec.ConnectError
+	return errors.As(err, &connect) && connect.Stage == sshexec.StageAuth
+}
+
+func (w *work) sayGivenBack(ctx context.Context) error {
+	return w.say(ctx, "the server does not take forge's key any more; "+
+		"remove /etc/forge, /var/lib/forge and /etc/ssh/authorized_keys.d if they are still there")
+}
+
+// lostLogin reports whether the deletion before this one may have given the login
+// back, and never heard of it. A server that was set up again since is not in
+// state ServerError.
+func (w *work) lostLogin(ctx context.Context, srv *Server) (lost bool, err error) {
+	if w.action.Input.Was != string(ServerError) {
+		return false, nil
+	}
+	err = w.view(ctx, func(tx Tx) error {
+		failed, err := tx.Actions().List(ActionFilter{Server: srv.ID, Kind: KindDeleteServer,
+			Status: []ActionStatus{ActionFailed, ActionCancelled}}, Page{Limit: MaxPage})
+		lost = slices.ContainsFunc(failed, func(a *Action) bool {
+			return a.Stage == stageLogin && (a.Failure == nil || a.Failure.Reason != ReasonExit)
+		})
+		return err
+	})
+	return lost, err
 }
 
 // takeStack comes before the login, and does not begin where that could not be
@@ -142,5 +193,5 @@ func (w *work) takePart(ctx context.Context, srv *Server, stage, script string) 
 	if result == nil || len(result.Stdout) == 0 {
 		return err
 	}
-	return errors.Join(err, w.say(ctx, string(result.Stdout)))
+	return errors.Join(err, w.say(ctx, w.presentable(ctx, string(result.Stdout))))
 }

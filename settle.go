@@ -147,11 +147,14 @@ func (c *core) stop(ctx context.Context, w *work, cause, err error) error {
 	return w.fail(ctx, f)
 }
 
-// leaving reports whether the action's server is being deleted, or is gone
-// already.
+// leaving reports whether the action's server is gone already, or is being deleted
+// with its machine. One that existed before forge stays, and so would its runs.
 func (w *work) leaving(ctx context.Context) bool {
 	srv, err := w.server(ctx)
-	return errors.Is(err, errGone) || err == nil && (srv.Status == ServerDeleting || srv.Status == ServerDeleted)
+	if err != nil {
+		return errors.Is(err, errGone)
+	}
+	return srv.Status == ServerDeleted || srv.Status == ServerDeleting && !w.existing(srv)
 }
 
 func stageName(a *Action) string {

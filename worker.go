@@ -132,8 +132,10 @@ func (c *core) protect(ctx context.Context, w *work) (err error) {
 	if w.left <= 0 {
 		return errDeadline
 	}
-	if err := w.stopStale(ctx); err != nil {
-		return err
+	if w.action.Kind != KindDeleteServer { // which does so itself, and may go on without
+		if err := w.stopStale(ctx); err != nil {
+			return err
+		}
 	}
 	return c.jobs[w.action.Kind].run(ctx, w)
 }

@@ -26,8 +26,12 @@ type SiteOpts struct {
 	// Upstream is where the program of a ProxySite listens: a loopback address
 	// with a port, as "127.0.0.1:3000" or "[::1]:3000", or a socket, as
 	// "unix:/run/app/web.sock", which nginx's user www-data must be let in to.
-	// The program is told of the client by X-Forwarded-For, -Proto, -Host and
-	// -Port, and by X-Real-IP.
+	// Any user of the server can listen on a loopback port while the program does
+	// not, so a socket in a directory of the program's own is the safe choice; it
+	// cannot be one of PHP's or in the home of another user. The program is told
+	// of the client by X-Forwarded-For, -Proto, -Host and -Port, and by X-Real-IP.
+	// Its answers are buffered unless they have X-Accel-Buffering: no, and end
+	// when it sends nothing for 300 seconds.
 	Upstream string
 	// User is the unix user of the site's files and processes. Defaults to one
 	// of the site's own. With "forge" the site is in /home/forge, by its domain,
@@ -74,9 +78,6 @@ func (o SiteOpts) site() (*Site, error) {
 		Labels:         v.labels(o.Labels),
 		IdempotencyKey: v.optional("idempotency_key", o.IdempotencyKey, validate.IdempotencyKey),
 	}
-	v.settings(site)
-	v.text("", site.fitsToken(o.RepositoryToken))
-	site.Directory = site.Domain
 	switch o.User {
 	case "":
 		site.User = "site-" + site.ID[len(site.ID)-12:]
@@ -85,6 +86,9 @@ func (o SiteOpts) site() (*Site, error) {
 	default:
 		v.fail("user", "must be empty, for a user of the site's own, or %q", sitectl.SharedUser)
 	}
+	v.settings(site)
+	v.text("", site.fitsToken(o.RepositoryToken))
+	site.Directory = site.Domain
 	return site, v.err
 }
 
@@ -121,7 +125,7 @@ func (v *values) kind(s *Site) {
 	case StaticSite:
 		s.WebDirectory = cmp.Or(s.WebDirectory, "/")
 	case ProxySite:
-		s.Upstream = v.text(validate.Upstream("upstream", s.Upstream))
+		s.Upstream = v.text(validate.UpstreamOf(s.User, "upstream", s.Upstream))
 	default:
 		v.fail("kind", "must be %q, %q or %q", PHPSite, StaticSite, ProxySite)
 	}

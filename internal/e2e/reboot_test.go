@@ -23,7 +23,9 @@ func restart(t *testing.T, m *provider.Machine) {
 	pid, err := strconv.Atoi(strings.Fields(string(pids))[0])
 	require.NoError(t, err)
 	const sigrtmin5 = syscall.Signal(34 + 5) // systemd: start reboot.target
-	require.NoError(t, syscall.Kill(pid, sigrtmin5))
+	systemd, err := os.FindProcess(pid)
+	require.NoError(t, err)
+	require.NoError(t, systemd.Signal(sigrtmin5))
 }
 
 // powerLoss kills a machine with all that runs on it, and switches it on again.

@@ -3,7 +3,6 @@ package testmachine
 import (
 	"context"
 	"os"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,7 +17,7 @@ func (m *Machine) LockApt(t testing.TB) (end func()) {
 	f, err := os.OpenFile("/proc/"+leader+"/root/var/lib/dpkg/lock-frontend", os.O_RDWR|os.O_CREATE, 0o640) //nolint:gosec // of a test
 	require.NoError(t, err)
 	end = m.undo(t, func() { require.NoError(t, f.Close()) })
-	require.NoError(t, syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK}))
+	require.NoError(t, lockFile(f))
 	return end
 }
 

@@ -52,7 +52,7 @@ func (m *Machine) TryInside(ctx context.Context, script string, args ...string) 
 
 // leader is the process of this host that is the machine's PID 1.
 func (m *Machine) leader(ctx context.Context) (string, error) {
-	pids, err := exec.CommandContext(ctx, "ip", "netns", "pids", m.ID).Output() //nolint:gosec // of a test
+	pids, err := exec.CommandContext(ctx, "ip", "netns", "pids", m.ID).Output()
 	if err != nil {
 		return "", fmt.Errorf("processes of machine %s: %w", m.ID, err)
 	}

@@ -60,7 +60,7 @@ func moveProcesses(t testing.TB, from, to string) {
 			if err != nil || d.Name() != "cgroup.procs" {
 				return ignoreGone(err)
 			}
-			pids, err := os.ReadFile(path) //nolint:gosec // of a test
+			pids, err := os.ReadFile(path)
 			for pid := range strings.FieldsSeq(string(pids)) {
 				if !moved[pid] {
 					moved[pid] = true

@@ -98,11 +98,11 @@ func (w *work) askReboot(ctx context.Context, srv *Server) error {
 	return orGoingDown(err)
 }
 
-// orGoingDown lets the action wait where a script did not come to its end, as the
-// shutdown may have ended it.
+// orGoingDown lets the action wait where a signal ended a script, which may have
+// been the shutdown's. A shell says so by an exit status above 128.
 func orGoingDown(err error) error {
 	var exit *sshexec.ExitError
-	if errors.As(err, &exit) {
+	if errors.As(err, &exit) && (exit.Signal != "" || exit.ExitCode > 128) {
 		return &waiting{least: time.Second, most: 3 * time.Second, why: err}
 	}
 	return unreachable(err)

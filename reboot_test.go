@@ -197,6 +197,25 @@ func TestRebootThatEndsItsRequest(t *testing.T) {
 	require.Equal(t, 1, box.times())
 }
 
+// A machine that refuses, as one whose disk is full, is not waited for.
+func TestRebootThatIsRefused(t *testing.T) {
+	t.Parallel()
+	box := newRebooting()
+	m := newPlayed(t, func(ctx context.Context, e *sshtest.Exec) int {
+		if strings.Contains(e.Script, "systemctl reboot") {
+			return 1
+		}
+		return box.run(ctx, e)
+	})
+	defer m.start()()
+	a, err := m.Servers.Reboot(t.Context(), m.server.ID)
+	require.NoError(t, err)
+	_, err = m.Actions.Wait(t.Context(), a.ID)
+	var failed *forge.ActionError
+	require.ErrorAs(t, err, &failed)
+	require.Equal(t, forge.ReasonExit, failed.Action.Failure.Reason)
+}
+
 // What a worker that died left is gone on with: another boot is the end, whoever
 // asked for it, and one that nobody began is asked for again after a while.
 func TestRebootThatWasTakenOver(t *testing.T) {

@@ -33,7 +33,7 @@ type fault struct {
 
 // short are timeouts for faults that stay until the deadline.
 var short = map[forge.Kind]time.Duration{
-	forge.KindProvision: 7 * time.Second, forge.KindInstallStack: 30 * time.Second, forge.KindDeleteServer: 5 * time.Second,
+	forge.KindProvision: 7 * time.Second, forge.KindInstallStack: time.Minute, forge.KindDeleteServer: 5 * time.Second,
 	forge.KindCreateSite: 3 * time.Second, forge.KindSetEnvironment: 3 * time.Second, forge.KindDeploy: 3 * time.Second,
 	forge.KindDeleteSite: 3 * time.Second, forge.KindSyncKey: 3 * time.Second, forge.KindRevokeKey: 3 * time.Second,
 	forge.KindRestartService: 3 * time.Second, forge.KindExec: 3 * time.Second, forge.KindReboot: 3 * time.Second,

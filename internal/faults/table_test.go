@@ -22,9 +22,9 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// Most of the time is spent waiting.
+	// Most of the time is spent waiting; but machines that boot compete.
 	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		_ = flag.Set("test.parallel", strconv.Itoa(len(faults)))
+		_ = flag.Set("test.parallel", strconv.Itoa(len(faults)/2))
 	}
 	goleak.VerifyTestMain(m)
 }

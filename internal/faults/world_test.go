@@ -19,7 +19,7 @@ import (
 )
 
 // bound is how long a cell may take at most: what takes longer is stuck.
-const bound = 2 * time.Minute
+const bound = 3 * time.Minute
 
 // world is a program that embeds forge, with a server that gets into trouble.
 type world struct {

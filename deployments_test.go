@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-797f2c2c/forge"
@@ -233,9 +234,11 @@ func TestDeploymentWaitsForTheSite(t *testing.T) {
 func TestDeleteOfASiteCancelsItsDeployments(t *testing.T) {
 	onStage(t, func(t *testing.T, s *stage) {
 		var deleted atomic.Bool
+		asked := make(chan struct{})
 		s.Stub(forge.KindDeleteSite, func(context.Context, forge.TestWork) error {
-			require.Zero(t, s.running.Load(), "it waits for what runs")
+			assert.Zero(t, s.running.Load(), "it waits for what runs")
 			deleted.Store(true)
+			<-asked
 			return errors.New("no")
 		})
 		first, second := s.trigger(nil), s.trigger(nil)
@@ -245,6 +248,7 @@ func TestDeleteOfASiteCancelsItsDeployments(t *testing.T) {
 		require.ErrorIs(t, err, forge.ErrState)
 		_, err = s.Deployments.Trigger(t.Context(), s.site.ID, nil)
 		require.ErrorIs(t, err, forge.ErrState)
+		close(asked)
 		_, err = s.Actions.Wait(t.Context(), a.ID)
 		require.Error(t, err)
 		require.True(t, deleted.Load())

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/seed-797f2c2c/forge/internal/git"
+	"github.com/seed-797f2c2c/forge/internal/userprocs"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
@@ -56,7 +57,7 @@ func Delete(s Site) (sshexec.Command, error) {
 		return sshexec.Command{}, s.check()
 	}
 	p := s.Paths()
-	return sshexec.Command{Script: lib + remove, Args: []string{p.State, p.Logs, p.Keys, s.User, p.DeployKey}}, nil
+	return sshexec.Command{Script: lib + userprocs.Script() + remove, Args: []string{p.State, p.Logs, p.Keys, s.User, p.DeployKey}}, nil
 }
 
 // line leaves the last newline to the script.

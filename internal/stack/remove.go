@@ -1,11 +1,18 @@
 package stack
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/seed-797f2c2c/forge/internal/userprocs"
+)
 
 // Remove returns the script, for an attached command of root's, that takes away
 // from a server what the stack made and changed, but for the login. Packages,
 // databases, the firewall, the sources of packages and the time zone stay.
-func Remove() (string, error) { return removal(nil, "files", "remove") }
+func Remove() (string, error) {
+	script, err := removal(nil, "files", "remove")
+	return userprocs.Script() + script, err
+}
 
 // RemoveLogin returns the script that comes after it: sshd takes the keys in the
 // homes of users again, and the control key of the config no longer. It fails,

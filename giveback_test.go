@@ -23,15 +23,20 @@ import (
 	"github.com/seed-797f2c2c/forge/store/memory"
 )
 
+// unanswered is a world where no machine of one's own answers.
+func unanswered(t *testing.T, store forge.Store, q queue.Queue) *world {
+	w := newWorld(t, store, q, providertest.FakeConfig{})
+	w.machines = static.New(static.Config{Dial: func(context.Context, string, int) (net.Conn, error) {
+		return nil, errors.New("no route to host")
+	}})
+	return w.join(store, q)
+}
+
 // A machine of one's own that does not answer is not forgotten, but by force,
 // which says what is left there.
 func TestDeleteOfAMachineThatDoesNotAnswer(t *testing.T) {
 	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
-		w := newWorld(t, store, q, providertest.FakeConfig{})
-		w.machines = static.New(static.Config{Dial: func(context.Context, string, int) (net.Conn, error) {
-			return nil, errors.New("no route to host")
-		}})
-		w = w.join(store, q).installs()
+		w := unanswered(t, store, q).installs()
 		defer w.start()()
 		srv, a := w.create(func(o *forge.ServerOpts) { o.Address = "192.0.2.7" })
 		_, err := w.Actions.Wait(t.Context(), a.ID)
@@ -182,11 +187,7 @@ func TestDeleteStopsWhatWasLeft(t *testing.T) {
 // A run that cannot be stopped keeps no forced deletion from its end.
 func TestForcedDeleteOfAMachineWithARunThatCannotBeStopped(t *testing.T) {
 	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
-		w := newWorld(t, store, q, providertest.FakeConfig{})
-		w.machines = static.New(static.Config{Dial: func(context.Context, string, int) (net.Conn, error) {
-			return nil, errors.New("no route to host")
-		}})
-		w = w.join(store, q).installs()
+		w := unanswered(t, store, q).installs()
 		defer w.start()()
 		srv, a := w.create(func(o *forge.ServerOpts) { o.Address = "192.0.2.7" })
 		_, err := w.Actions.Wait(t.Context(), a.ID)
@@ -278,11 +279,7 @@ func newOwned(t *testing.T, edit func(*world)) *owned {
 // Where nothing of forge's ever ran, there is nothing to be taken away.
 func TestDeleteOfAMachineThatWasNeverReached(t *testing.T) {
 	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
-		w := newWorld(t, store, q, providertest.FakeConfig{})
-		w.machines = static.New(static.Config{Dial: func(context.Context, string, int) (net.Conn, error) {
-			return nil, errors.New("no route to host")
-		}})
-		w = w.join(store, q)
+		w := unanswered(t, store, q)
 		srv, _ := w.create(func(o *forge.ServerOpts) { o.Address = "192.0.2.7" })
 		a, err := w.Servers.Delete(t.Context(), srv.ID, nil)
 		require.NoError(t, err)

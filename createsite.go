@@ -158,11 +158,8 @@ func (c *core) siteReady(t *txn, a *Action, id string, to SiteStatus) error {
 	if err != nil || site.Status == SiteDeleting {
 		return gone(err)
 	}
-	site.Failure, site.Updated = "", t.Now()
-	if err := moveSite(t, site, to, a.ID); err != nil {
-		return err
-	}
-	if err := t.Sites().Update(site); err != nil {
+	site.Failure = ""
+	if err := c.putSite(t, site, to, a.ID); err != nil {
 		return err
 	}
 	if to == SiteAwaitingAccess || site.Repository == "" && site.DeployScript == "" {
@@ -185,23 +182,23 @@ func (c *core) createSiteChanged(t *txn, a *Action) error {
 // stepSite moves the subject of an action, unless it is gone or being deleted by
 // another.
 func (c *core) stepSite(t *txn, a *Action, to SiteStatus) error {
-	site, err := t.Sites().Get(a.Subject.ID)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	site, err := orNone(t.Sites().Get(a.Subject.ID))
+	if site == nil || site.Status == SiteDeleting && a.Kind != KindDeleteSite {
 		return err
 	}
-	if site.Status == SiteDeleting && a.Kind != KindDeleteSite {
-		return nil
-	}
-	site.Failure, site.Updated = "", t.Now()
+	site.Failure = ""
 	if to == SiteFailed {
 		site.Failure = failureText(a)
 	}
-	if err := moveSite(t, site, to, a.ID); err != nil {
+	return c.putSite(t, site, to, a.ID)
+}
+
+// putSite moves a site and stores it.
+func (c *core) putSite(t *txn, site *Site, to SiteStatus, action string) error {
+	if err := moveSite(t, site, to, action); err != nil {
 		return err
 	}
+	site.Updated = t.Now()
 	return t.Sites().Update(site)
 }
 
@@ -236,11 +233,7 @@ func (c *core) deleteSiteChanged(t *txn, a *Action) error {
 		if site == nil {
 			return err
 		}
-		site.Updated = t.Now()
-		if err := moveSite(t, site, was, a.ID); err != nil {
-			return err
-		}
-		return t.Sites().Update(site)
+		return c.putSite(t, site, was, a.ID)
 	case a.Status == ActionFailed, a.Status == ActionCancelled:
 		return c.stepSite(t, a, SiteFailed)
 	}

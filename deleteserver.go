@@ -19,28 +19,20 @@ func (c *core) startDelete(t *txn, srv *Server, actor string, force bool) (*Acti
 	if err := c.putServer(t, srv, ServerDeleting, ""); err != nil {
 		return nil, err
 	}
-	page := Page{Limit: MaxPage}
-	for {
-		open, err := t.Actions().List(ActionFilter{Server: srv.ID, Open: true}, page)
+	for a, err := range actionsOf(t, ActionFilter{Server: srv.ID, Open: true}) {
 		if err != nil {
 			return nil, err
 		}
-		for _, a := range open {
-			page.After = a.ID
-			if a.Kind == KindDeploy && a.Status != ActionPending && !force {
-				return nil, badState("a deployment runs on the server; cancel it or use force")
-			}
-			if err := c.cancelFresh(t, a.ID); err != nil {
+		if a.Kind == KindDeploy && a.Status != ActionPending && !force {
+			return nil, badState("a deployment runs on the server; cancel it or use force")
+		}
+		if err := c.cancelFresh(t, a.ID); err != nil {
+			return nil, err
+		}
+		if c.existing(srv) {
+			if err := c.stopSoon(t, a.ID); err != nil {
 				return nil, err
 			}
-			if c.existing(srv) {
-				if err := c.stopSoon(t, a.ID); err != nil {
-					return nil, err
-				}
-			}
-		}
-		if len(open) < page.Limit {
-			break
 		}
 	}
 	locks, err := allLocks(t, srv.ID)
@@ -55,20 +47,13 @@ func (c *core) startDelete(t *txn, srv *Server, actor string, force bool) (*Acti
 // allLocks are the locks of a server and of the sites on it.
 func allLocks(tx Tx, serverID string) ([]string, error) {
 	locks := []string{serverLock(serverID)}
-	page := Page{Limit: MaxPage}
-	for {
-		sites, err := tx.Sites().List(SiteFilter{Server: serverID}, page)
+	for site, err := range sitesOn(tx, serverID) {
 		if err != nil {
 			return nil, err
 		}
-		for _, site := range sites {
-			locks = append(locks, siteLock(site.ID))
-			page.After = site.ID
-		}
-		if len(sites) < page.Limit {
-			return locks, nil
-		}
+		locks = append(locks, siteLock(site.ID))
 	}
+	return locks, nil
 }
 
 // cancelFresh cancels an action as it is now: cancelling one may have changed
@@ -180,11 +165,8 @@ func (w *work) lostMachines(ctx context.Context, p provider.Provider, specID str
 func (c *core) deleteServerChanged(t *txn, a *Action) error {
 	switch a.Status {
 	case ActionFailed, ActionCancelled:
-		srv, err := t.Servers().Get(a.Subject.ID)
-		if errors.Is(err, ErrNotFound) || err == nil && srv.Status != ServerDeleting {
-			return nil
-		}
-		if err != nil {
+		srv, err := orNone(t.Servers().Get(a.Subject.ID))
+		if srv == nil || srv.Status != ServerDeleting {
 			return err
 		}
 		if was := ServerStatus(a.Input.Was); a.Started.IsZero() && slices.Contains(serverMoves[ServerDeleting], was) {

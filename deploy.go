@@ -123,11 +123,8 @@ func (w *work) gitError(site *Site, err error) error {
 
 // deployChanged keeps the deployment and its site in step.
 func (c *core) deployChanged(t *txn, a *Action) error {
-	d, err := t.Deployments().Get(a.Subject.ID)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	d, err := orNone(t.Deployments().Get(a.Subject.ID))
+	if d == nil {
 		return err
 	}
 	to := DeploymentStatus(a.Status)
@@ -146,11 +143,8 @@ func (c *core) deployChanged(t *txn, a *Action) error {
 	if err := t.Deployments().Update(d); err != nil || a.Started.IsZero() {
 		return err
 	}
-	site, err := t.Sites().Get(d.Site)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	site, err := orNone(t.Sites().Get(d.Site))
+	if site == nil {
 		return err
 	}
 	site.DeploymentStarted, site.DeploymentFinished = a.Started, a.Finished

@@ -151,19 +151,9 @@ func (c *core) takeSites(ctx context.Context, w *work, srv *Server) error {
 		return err
 	}
 	var sites []*Site
-	page := Page{Limit: MaxPage}
-	err := w.view(ctx, func(tx Tx) error {
-		for {
-			some, err := tx.Sites().List(SiteFilter{Server: srv.ID}, page)
-			if err != nil {
-				return err
-			}
-			sites = append(sites, some...)
-			if len(some) < page.Limit {
-				return nil
-			}
-			page.After = some[len(some)-1].ID
-		}
+	err := w.view(ctx, func(tx Tx) (err error) {
+		sites, err = sitesReadBy(tx, srv.ID, "root") // all
+		return err
 	})
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package forge
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"slices"
 
@@ -215,12 +214,9 @@ func (c *core) supersede(t *txn, id string) error {
 	if id == "" {
 		return nil
 	}
-	a, err := t.Actions().Get(id)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
+	a, err := orNone(t.Actions().Get(id))
 	switch {
-	case err != nil:
+	case a == nil:
 		return err
 	case a.Status == ActionPending:
 		return c.setStatus(t, a, ActionSuperseded)

@@ -2,6 +2,7 @@ package forge
 
 import (
 	"context"
+	"errors"
 	"iter"
 )
 
@@ -35,4 +36,24 @@ func all[T any](read func(Page) ([]*T, error), id func(*T) string) iter.Seq2[*T,
 			page.After = id(records[len(records)-1])
 		}
 	}
+}
+
+// sitesOn yields the sites of a server.
+func sitesOn(tx Tx, serverID string) iter.Seq2[*Site, error] {
+	return all(func(page Page) ([]*Site, error) { return tx.Sites().List(SiteFilter{Server: serverID}, page) },
+		func(s *Site) string { return s.ID })
+}
+
+// actionsOf yields the actions that the filter selects.
+func actionsOf(tx Tx, filter ActionFilter) iter.Seq2[*Action, error] {
+	return all(func(page Page) ([]*Action, error) { return tx.Actions().List(filter, page) },
+		func(a *Action) string { return a.ID })
+}
+
+// orNone is a record, or nil where there is none.
+func orNone[T any](record *T, err error) (*T, error) {
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return record, err
 }

@@ -66,30 +66,15 @@ func sitesBehind(tx Tx, a *Action) ([]*Site, error) {
 
 // sitesReadBy are the sites of a server whose files a unix user may read.
 func sitesReadBy(tx Tx, serverID, user string) (sites []*Site, err error) {
-	page := Page{Limit: MaxPage}
-	for {
-		some, err := tx.Sites().List(SiteFilter{Server: serverID}, page)
+	for site, err := range sitesOn(tx, serverID) {
 		if err != nil {
 			return nil, err
 		}
-		for _, site := range some {
-			page.After = site.ID
-			if user == "root" || user == site.User {
-				sites = append(sites, site)
-			}
-		}
-		if len(some) < page.Limit {
-			return sites, nil
+		if user == "root" || user == site.User {
+			sites = append(sites, site)
 		}
 	}
-}
-
-// orNone is a record, or nil where there is none.
-func orNone[T any](record *T, err error) (*T, error) {
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
-	return record, err
+	return sites, nil
 }
 
 // sealedAt is a sealed secret, if there is one, and where it is sealed for.

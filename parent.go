@@ -114,20 +114,13 @@ func (c *core) cancelChildren(t *txn, p *Action) error {
 	if p.ChildrenOpen == 0 {
 		return c.setStatus(t, p, ActionCancelled)
 	}
-	page := Page{Limit: MaxPage}
-	for {
-		children, err := t.Actions().List(ActionFilter{Parent: p.ID, Open: true}, page)
+	for child, err := range actionsOf(t, ActionFilter{Parent: p.ID, Open: true}) {
 		if err != nil {
 			return err
 		}
-		for _, child := range children {
-			if err := c.cancel(t, child); err != nil {
-				return err
-			}
-			page.After = child.ID
-		}
-		if len(children) < page.Limit {
-			return nil
+		if err := c.cancel(t, child); err != nil {
+			return err
 		}
 	}
+	return nil
 }

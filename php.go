@@ -66,27 +66,19 @@ func mayChangePHP(tx Tx, srv *Server, kind Kind, version string) error {
 	case !has:
 		return badState("the server has no PHP %s", version)
 	}
-	page := Page{Limit: MaxPage}
-	for {
-		sites, err := tx.Sites().List(SiteFilter{Server: srv.ID}, page)
+	for site, err := range sitesOn(tx, srv.ID) {
 		if err != nil {
 			return err
 		}
-		for _, site := range sites {
-			page.After = site.ID
-			if site.PHPVersion == version {
-				return badState("the site %s uses PHP %s", site.Domain, version)
-			}
-		}
-		if len(sites) < page.Limit {
-			break
+		if site.PHPVersion == version {
+			return badState("the site %s uses PHP %s", site.Domain, version)
 		}
 	}
-	updates, err := tx.Actions().List(ActionFilter{Server: srv.ID, Kind: KindUpdateSite, Open: true}, Page{Limit: MaxPage})
-	if err != nil {
-		return err
-	}
-	for _, a := range updates { // one that fails goes back
+	for a, err := range actionsOf(tx, ActionFilter{Server: srv.ID, Kind: KindUpdateSite, Open: true}) {
+		if err != nil {
+			return err
+		}
+		// One that fails goes back.
 		if r := a.Input.Restore; r != nil && r.PHPVersion != nil && *r.PHPVersion == version {
 			return badState("an update of the site %s from PHP %s is not finished", a.Subject.ID, version)
 		}

@@ -173,15 +173,9 @@ func (c *core) provisionChanged(t *txn, a *Action) error {
 
 // stepServer moves the subject of an action, unless it is gone or being deleted.
 func (c *core) stepServer(t *txn, a *Action, to ServerStatus) error {
-	srv, err := t.Servers().Get(a.Subject.ID)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	srv, err := orNone(t.Servers().Get(a.Subject.ID))
+	if srv == nil || srv.Status == ServerDeleting || srv.Status == ServerDeleted {
 		return err
-	}
-	if srv.Status == ServerDeleting || srv.Status == ServerDeleted {
-		return nil
 	}
 	srv.Failure = ""
 	switch to {

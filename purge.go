@@ -44,17 +44,11 @@ func (c *core) purgeAction(t *txn, id string, before time.Time) (Purged, error) 
 		return Purged{}, err
 	}
 	all := []*Action{a}
-	page := Page{Limit: MaxPage}
-	for {
-		parts, err := t.Actions().List(ActionFilter{Parent: id}, page)
+	for part, err := range actionsOf(t, ActionFilter{Parent: id}) {
 		if err != nil {
 			return Purged{}, err
 		}
-		all = append(all, parts...)
-		if len(parts) < page.Limit {
-			break
-		}
-		page.After = parts[len(parts)-1].ID
+		all = append(all, part)
 	}
 	for _, a := range all {
 		if used, err := inUse(t, a); used || err != nil {

@@ -3,7 +3,6 @@ package forge
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -151,11 +150,8 @@ func (c *core) setEnvironment(ctx context.Context, w *work) error {
 		return err
 	}
 	w.done = func(t *txn) error {
-		site, err := t.Sites().Get(site.ID)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if err != nil {
+		site, err := orNone(t.Sites().Get(site.ID))
+		if site == nil {
 			return err
 		}
 		site.Environment, site.EnvironmentNext, site.Updated = w.action.Input.Sealed, nil, t.Now()

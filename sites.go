@@ -154,11 +154,7 @@ func (s *Sites) Delete(ctx context.Context, id string) (action *Action, err erro
 			return err
 		}
 		was := site.Status
-		if err := moveSite(t, site, SiteDeleting, ""); err != nil {
-			return err
-		}
-		site.Updated = t.Now()
-		if err := t.Sites().Update(site); err != nil {
+		if err := c.putSite(t, site, SiteDeleting, ""); err != nil {
 			return err
 		}
 		if err := c.cancelSite(t, site); err != nil {

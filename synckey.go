@@ -2,7 +2,6 @@ package forge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -55,11 +54,8 @@ func (c *core) editKeys(ctx context.Context, w *work, add bool) error {
 
 // grantChanged keeps the grant in step with the action that it waits for.
 func (c *core) grantChanged(t *txn, a *Action) error {
-	g, err := t.Grants().Get(a.Subject.ID)
-	if errors.Is(err, ErrNotFound) || err == nil && g.Action != a.ID {
-		return nil
-	}
-	if err != nil {
+	g, err := orNone(t.Grants().Get(a.Subject.ID))
+	if g == nil || g.Action != a.ID {
 		return err
 	}
 	to := g.Status

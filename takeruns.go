@@ -41,21 +41,15 @@ func (w *work) takeRuns(ctx context.Context, srv *Server) error {
 // runsLeft are the runs of commands, which hold no lock to note them at, whose end
 // nobody knows.
 func runsLeft(tx Tx, serverID string) (runs []string, err error) {
-	page := Page{Limit: MaxPage}
-	for {
-		failed, err := tx.Actions().List(ActionFilter{Server: serverID, Kind: KindExec, Status: []ActionStatus{ActionFailed}}, page)
+	failed := ActionFilter{Server: serverID, Kind: KindExec, Status: []ActionStatus{ActionFailed}}
+	for a, err := range actionsOf(tx, failed) {
 		if err != nil {
 			return nil, err
 		}
-		for _, a := range failed {
-			page.After = a.ID
-			known := a.Failure.Reason == ReasonExit || a.Failure.Reason == ReasonInterrupted || a.Failure.Reason == ReasonTimeout
-			if a.Cursor.Run != "" && !known {
-				runs = append(runs, a.Cursor.Run)
-			}
-		}
-		if len(failed) < page.Limit {
-			return runs, nil
+		known := a.Failure.Reason == ReasonExit || a.Failure.Reason == ReasonInterrupted || a.Failure.Reason == ReasonTimeout
+		if a.Cursor.Run != "" && !known {
+			runs = append(runs, a.Cursor.Run)
 		}
 	}
+	return runs, nil
 }

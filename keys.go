@@ -174,8 +174,8 @@ func (s *Keys) change(ctx context.Context, keyID string, opts SyncOpts, kind, pa
 }
 
 // changeGrant moves the grant of a key on one server, and inserts the action
-// that brings the server in step. What was asked before for this grant and has
-// not begun is superseded.
+// that brings the server in step. It supersedes what was asked for this grant
+// before.
 func (f *Forge) changeGrant(t *txn, key *Key, srv *Server, user, parent string, part Kind, to GrantStatus) error {
 	found, err := t.Grants().List(GrantFilter{Key: key.ID, Server: srv.ID, User: user}, Page{Limit: 1})
 	if err != nil {
@@ -209,7 +209,8 @@ func (f *Forge) changeGrant(t *txn, key *Key, srv *Server, user, parent string, 
 	return t.Grants().Update(g)
 }
 
-// supersede ends an action as a newer one takes its place.
+// supersede ends an action as a newer one takes its place. What has begun is
+// cancelled, as a retry of it would undo the newer one.
 func (c *core) supersede(t *txn, id string) error {
 	if id == "" {
 		return nil

@@ -25,6 +25,7 @@ type ring struct {
 	mu     sync.Mutex
 	refuse map[string]error         // by server
 	gates  map[string]chan struct{} // by server: the change waits for it
+	deaf   bool                     // what waits does not hear that it is cancelled
 	did    []forge.Kind
 }
 
@@ -48,12 +49,15 @@ func (r *ring) change(ctx context.Context, work forge.TestWork) error {
 	a := work.Action()
 	r.mu.Lock()
 	r.did = append(r.did, a.Kind)
-	gate, err := r.gates[a.Server], r.refuse[a.Server]
+	gate, err, cancelled := r.gates[a.Server], r.refuse[a.Server], ctx.Done()
+	if r.deaf {
+		cancelled = nil
+	}
 	r.mu.Unlock()
 	if gate != nil {
 		select {
 		case <-gate:
-		case <-ctx.Done():
+		case <-cancelled:
 			return context.Cause(ctx)
 		}
 	}
@@ -159,7 +163,7 @@ func TestPartOfAChangeThatFails(t *testing.T) {
 func TestPendingChangeIsSuperseded(t *testing.T) {
 	withKey(t, 1, func(t *testing.T, r *ring) {
 		gate := make(chan struct{})
-		r.gates[r.servers[0].ID] = gate
+		r.gates[r.servers[0].ID], r.deaf = gate, true
 		running := r.sync(0)
 		synctest.Wait()
 		revoke := r.revoke(0)
@@ -176,11 +180,27 @@ func TestPendingChangeIsSuperseded(t *testing.T) {
 	})
 }
 
+// A retry of what was asked for earlier would undo what was asked for later.
+func TestRunningChangeIsCancelledByALaterOne(t *testing.T) {
+	withKey(t, 1, func(t *testing.T, r *ring) {
+		gate := make(chan struct{})
+		r.gates[r.servers[0].ID] = gate
+		running := r.sync(0)
+		synctest.Wait()
+		revoke := r.revoke(0)
+		require.ErrorIs(t, r.wait(running), forge.ErrFailed)
+		require.Equal(t, forge.ActionCancelled, r.get(running.ID).Status)
+		close(gate)
+		require.NoError(t, r.wait(revoke))
+		require.Equal(t, forge.GrantRevoked, r.grant(0).Status)
+	})
+}
+
 // The end of a change that was asked for earlier says nothing about the grant.
 func TestEarlierChangeDoesNotDecide(t *testing.T) {
 	withKey(t, 1, func(t *testing.T, r *ring) {
 		gate := make(chan struct{})
-		r.gates[r.servers[0].ID] = gate
+		r.gates[r.servers[0].ID], r.deaf = gate, true
 		running := r.sync(0)
 		synctest.Wait()
 		revoke := r.revoke(0)

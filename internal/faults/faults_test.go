@@ -34,10 +34,10 @@ type fault struct {
 // short are timeouts for faults that stay until the deadline.
 var short = map[forge.Kind]time.Duration{
 	forge.KindProvision: 7 * time.Second, forge.KindInstallStack: time.Minute, forge.KindDeleteServer: 5 * time.Second,
-	forge.KindCreateSite: 3 * time.Second, forge.KindSetEnvironment: 3 * time.Second, forge.KindDeploy: 3 * time.Second,
+	forge.KindCreateSite: 3 * time.Second, forge.KindSetEnvironment: 3 * time.Second, forge.KindUpdateSite: 3 * time.Second, forge.KindDeploy: 3 * time.Second,
 	forge.KindDeleteSite: 3 * time.Second, forge.KindSyncKey: 3 * time.Second, forge.KindRevokeKey: 3 * time.Second,
 	forge.KindRestartService: 3 * time.Second, forge.KindExec: 3 * time.Second, forge.KindReboot: 3 * time.Second,
-	forge.KindAddPHP: 3 * time.Second,
+	forge.KindAddPHP: 3 * time.Second, forge.KindRemovePHP: 3 * time.Second,
 }
 
 // faults are the columns.
@@ -92,7 +92,9 @@ var faults = []fault{
 		name: "no memory", what: "In the middle of the job the machine runs out of memory, and the kernel kills what the job runs.",
 		middle: func(t *testing.T, w *world, _ job, _ *forge.Action) {
 			w.machine.Starve(t, 64)
-			w.open(t, "hog")
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			_ = w.tell(ctx, "hog") // to nobody, if the kernel chose what waits already
 		},
 	},
 	{

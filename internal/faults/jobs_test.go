@@ -33,6 +33,13 @@ var jobs = []job{
 	{forge.KindSetEnvironment, "stat", simply(func(t *testing.T, w *world) (*forge.Action, error) {
 		return w.Sites.SetEnvironment(t.Context(), w.site.ID, []forge.EnvVar{{Name: "KEY", Value: secret.New("some value")}})
 	}), forgetSite},
+	{forge.KindUpdateSite, "nginx", func(t *testing.T, w *world) func(*testing.T) *forge.Action {
+		site := w.newSite(t, "")
+		return asks(func(t *testing.T) (*forge.Action, error) {
+			_, action, err := w.Sites.Update(t.Context(), site.ID, forge.SiteUpdate{Aliases: &[]string{w.name("alias") + ".example.org"}})
+			return action, err
+		})
+	}, forgetSite},
 	{forge.KindDeploy, "gate", simply(func(t *testing.T, w *world) (*forge.Action, error) {
 		d, err := w.Deployments.Trigger(t.Context(), w.site.ID, nil)
 		require.NoError(t, err)
@@ -56,12 +63,18 @@ var jobs = []job{
 		return w.Servers.RestartService(t.Context(), w.server.ID, "nginx")
 	}), forgetServer},
 	{forge.KindAddPHP, "apt-get", func(t *testing.T, w *world) func(*testing.T) *forge.Action {
-		w.forgetPHP(t)
 		if w.missing {
 			w.machine.Inside(t, `dpkg --purge "php$1-redis"`, php())
 		}
-		return asks(func(t *testing.T) (*forge.Action, error) { return w.Servers.AddPHP(t.Context(), w.server.ID, php()) })
+		return asks(func(t *testing.T) (*forge.Action, error) {
+			w.hasPHP(t)
+			return w.Servers.AddPHP(t.Context(), w.server.ID, php())
+		})
 	}, forgetServer},
+	{forge.KindRemovePHP, "apt-get", simply(func(t *testing.T, w *world) (*forge.Action, error) {
+		w.hasPHP(t, php())
+		return w.Servers.RemovePHP(t.Context(), w.server.ID, php())
+	}), forgetServer},
 	{forge.KindExec, "gate", simply(func(t *testing.T, w *world) (*forge.Action, error) {
 		return w.Servers.Exec(t.Context(), w.server.ID, forge.ExecOpts{User: "forge", Command: "gate"})
 	}), forgetServer},
@@ -100,15 +113,16 @@ func forgetSite(tx forge.Tx, a *forge.Action) error   { return tx.Sites().Delete
 func forgetGrant(tx forge.Tx, a *forge.Action) error  { return tx.Grants().Delete(a.Subject.ID) }
 func forgetServer(tx forge.Tx, a *forge.Action) error { return tx.Servers().Delete(a.Server) }
 
-// forgetPHP has the record say that the server has no PHP, whatever it has.
-func (w *world) forgetPHP(t *testing.T) {
+// hasPHP has the record say that the server has these versions of PHP, whatever
+// it has.
+func (w *world) hasPHP(t *testing.T, versions ...string) {
 	t.Helper()
 	w.update(t, func(tx forge.Tx) error {
 		srv, err := tx.Servers().Get(w.server.ID)
 		if err != nil {
 			return err
 		}
-		srv.Stack.PHP = nil
+		srv.Stack.PHP = versions
 		return tx.Servers().Update(srv)
 	})
 }

@@ -198,8 +198,13 @@ func (w *world) open(t *testing.T, word string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
+	require.NoError(t, w.tell(ctx, word))
+}
+
+// tell waits until somebody is at the gate who listens.
+func (w *world) tell(ctx context.Context, word string) error {
 	_, err := w.machine.TryInside(ctx, `echo "$1" >/run/gate/go`, word)
-	require.NoError(t, err)
+	return err
 }
 
 // ended waits for the end of an action, whatever it is.

@@ -7,14 +7,15 @@ check_remove_php() { # check_remove_php VERSION [DEFAULT]
 }
 
 apply_remove_php() {
-    local pool packages others
+    local pool packages plan others
     for pool in "/etc/php/$1/fpm/pool.d"/forge-*.conf; do
         [[ ! -e $pool ]] || fail "a site still uses PHP $1: $pool"
     done
     packages=$(php_packages "$1")
     if [[ -n $packages ]]; then
         # shellcheck disable=SC2086 # names of packages
-        others=$(apt_get --simulate purge $packages | awk '$1 == "Purg" || $1 == "Remv" { print $2 }' |
+        plan=$(apt_get --simulate purge $packages) || fail "what the removal of PHP $1 takes along cannot be told"
+        others=$(awk '$1 == "Purg" || $1 == "Remv" { print $2 }' <<<"$plan" |
             grep -vxF -- "$packages" | grep -v '^php-' || true)
         [[ -z $others ]] || fail "these packages need PHP $1: ${others//$'\n'/ }"
         # shellcheck disable=SC2086

@@ -81,9 +81,15 @@ func Spelled(value string) string {
 	}
 	var b strings.Builder
 	lines := strings.Contains(value, "\n")
+	commands, within := commandEnds(value), 0 // the end of the command that i is in
 	for i := range len(value) {
 		c, last := value[i], i == len(value)-1
 		switch {
+		case c == '$' && i >= within && commands[i] > 0:
+			// Symfony and Ruby's would run it, also where the dollar came out of a
+			// variable, and take the backslash away.
+			b.WriteString(`\$`)
+			within = commands[i]
 		case c == '"':
 			b.WriteString(`\"`)
 		case c == '\r':
@@ -92,7 +98,7 @@ func Spelled(value string) string {
 			b.WriteString(`\\`)
 		case c == '\\': // Symfony would see an escape in \\n, \\r and \\\"
 			b.WriteString("${FORGE_BACKSLASH}")
-		case c == '$': // Symfony understands \$( and \$: in its own way
+		case c == '$': // Symfony leaves the backslash of \$ there where no command follows
 			b.WriteString("${FORGE_DOLLAR}")
 		case c == '`': // bash alone has an escape for it
 			b.WriteString("${FORGE_BACKTICK}")
@@ -103,4 +109,35 @@ func Spelled(value string) string {
 		}
 	}
 	return b.String()
+}
+
+// commandEnds returns where the commands of a value end, by where they begin: a
+// dollar and parentheses that are closed and of which none is empty.
+func commandEnds(value string) map[int]int {
+	ends := map[int]int{}
+	type group struct {
+		begin int
+		sound bool // what is within it is
+	}
+	var open []group
+	for i := range len(value) {
+		switch value[i] {
+		case '(':
+			open = append(open, group{i, true})
+		case ')':
+			if len(open) == 0 {
+				continue
+			}
+			g := open[len(open)-1]
+			open = open[:len(open)-1]
+			g.sound = g.sound && i > g.begin+1
+			if !g.sound && len(open) > 0 {
+				open[len(open)-1].sound = false
+			}
+			if g.sound && g.begin > 0 && value[g.begin-1] == '$' {
+				ends[g.begin-1] = i + 1
+			}
+		}
+	}
+	return ends
 }

@@ -13,6 +13,23 @@ import (
 	"github.com/seed-797f2c2c/forge/internal/dotenv"
 )
 
+func TestCommandsAreNotRun(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"'$(id)":              `'\$(id)`,
+		`'\$(id)`:             `'${FORGE_BACKSLASH}\$(id)`,
+		"'$($(id)) $(x)":      `'\$(${FORGE_DOLLAR}(id)) \$(x)`,
+		"'$()":                `'${FORGE_DOLLAR}()`,
+		"'$(a()":              `'${FORGE_DOLLAR}(a()`,
+		"'$(())$(a(b)c)":      `'${FORGE_DOLLAR}(())\$(a(b)c)`,
+		"')$(a":               `')${FORGE_DOLLAR}(a`,
+		"'$$(a)$b":            `'${FORGE_DOLLAR}\$(a)${FORGE_DOLLAR}b`,
+		"$(in single quotes)": "$(in single quotes)",
+	} {
+		require.Equal(t, want, dotenv.Spelled(value))
+	}
+}
+
 func TestMarshal(t *testing.T) {
 	t.Parallel()
 	data, err := dotenv.Marshal([]dotenv.Var{
@@ -67,6 +84,14 @@ func FuzzMarshal(f *testing.F) {
 		require.NoError(t, err, "%s", data)
 		require.Equal(t, vars, got, "%s", data)
 
+		resolved := strings.NewReplacer("${FORGE_DOLLAR}", "$", "${FORGE_BACKSLASH}", `\`)
+		for _, v := range vars {
+			if spelled := dotenv.Spelled(v.Value); spelled != v.Value {
+				require.Empty(t, run(spelled), "%s", spelled)
+				require.Empty(t, run(resolved.Replace(spelled)), "%s", spelled)
+			}
+		}
+
 		got, err = source(string(data))
 		require.NoError(t, err, "%s", data)
 		for i := range vars {
@@ -114,13 +139,13 @@ func parse(data string) (vars []dotenv.Var, err error) {
 // quoted reads up to a closing quote.
 func quoted(text string, known map[string]string) (value, rest string, ok bool) {
 	var b strings.Builder
-	escapes := strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\r`, "\r")
+	escapes := strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\r`, "\r", `\$`, "$")
 	for text != "" {
 		switch text[0] {
 		case '"':
 			return b.String(), text[1:], true
 		case '\\':
-			if len(text) < 2 || !strings.ContainsRune(`\"r`, rune(text[1])) {
+			if len(text) < 2 || !strings.ContainsRune(`\"r$`, rune(text[1])) || text[1] == '$' && command(text[2:]) == 0 {
 				return "", "", false
 			}
 			b.WriteString(escapes.Replace(text[:2]))
@@ -139,6 +164,51 @@ func quoted(text string, known map[string]string) (value, rest string, ok bool) 
 		}
 	}
 	return "", "", false
+}
+
+// command is the length of what a reader that runs commands takes for one, behind
+// a dollar; 0 if there is none.
+func command(text string) int {
+	if !strings.HasPrefix(text, "(") {
+		return 0
+	}
+	for i := 1; i < len(text); {
+		switch text[i] {
+		case '(':
+			n := command(text[i:])
+			if n == 0 {
+				return 0
+			}
+			i += n
+		case ')':
+			if i == 1 {
+				return 0
+			}
+			return i + 1
+		default:
+			i++
+		}
+	}
+	return 0
+}
+
+// run is what a reader runs of a value in double quotes, which resolves the
+// variables before it looks for commands.
+func run(text string) (commands []string) {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '$' {
+			continue
+		}
+		n := command(text[i+1:])
+		if n == 0 {
+			continue
+		}
+		if i == 0 || text[i-1] != '\\' {
+			commands = append(commands, text[i:i+1+n])
+		}
+		i += n
+	}
+	return commands
 }
 
 // source reads a file as a shell does that runs no command.

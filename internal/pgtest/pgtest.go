@@ -1,0 +1,65 @@
+// Package pgtest gives tests a real PostgreSQL: one server for each test binary,
+// from the programs that are installed, with a schema for each test.
+//
+// The server is private. It listens on a unix socket alone, runs as an
+// unprivileged user, and ends with the test binary, however that ends; its
+// directory goes with it. FORGE_TEST_POSTGRES_URL names another one to be used
+// instead.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+)
+
+// shared is the server of the test binary, which tests have in common: starting
+// one for each test would take longer than the tests.
+var shared = sync.OnceValues(func() (*Server, error) { return start(Options{}) })
+
+// Schema returns the URL of a database, and the name of a schema in it that
+// nobody else uses. The schema is not made. It is dropped at the end of the
+// test.
+func Schema(t testing.TB) (url, schema string) {
+	t.Helper()
+	url = os.Getenv("FORGE_TEST_POSTGRES_URL")
+	if url == "" {
+		s, err := shared()
+		require.NoError(t, err, "a PostgreSQL for tests")
+		url = s.URL()
+	}
+	schema = "test_" + strings.ToLower(rand.Text()[:12])
+	t.Cleanup(func() { drop(t, url, schema) })
+	return url, schema
+}
+
+// Pool returns a pool of connections to a database. It is closed at the end of
+// the test, and waits then for what has been acquired.
+func Pool(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.New(context.WithoutCancel(t.Context()), url)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func drop(t testing.TB, url, schema string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, url)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(ctx) }()
+	// A transaction that a test has left open fails it, rather than lasting for ever.
+	_, err = conn.Exec(ctx, "SET lock_timeout = '20s'")
+	require.NoError(t, err)
+	_, err = conn.Exec(ctx, "DROP SCHEMA IF EXISTS "+pgx.Identifier{schema}.Sanitize()+" CASCADE")
+	require.NoError(t, err)
+}

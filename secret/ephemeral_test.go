@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed-797f2c2c/forge/secret"
+	"github.com/seed-797f2c2c/forge/secret/secrettest"
 )
 
 func TestEphemeralOpensWhatItSealed(t *testing.T) {
@@ -69,4 +70,13 @@ func TestEphemeralNeverRepeatsItself(t *testing.T) {
 	for sealed := range seen {
 		require.NotContains(t, sealed, value)
 	}
+}
+
+func TestEphemeralConforms(t *testing.T) {
+	t.Parallel()
+	secrettest.Test(t, func(*testing.T) secret.Sealer { return secret.NewEphemeral() }, nil)
+}
+
+func BenchmarkEphemeral(b *testing.B) {
+	secrettest.Benchmark(b, func(*testing.B) secret.Sealer { return secret.NewEphemeral() })
 }

@@ -77,3 +77,17 @@ type Sealer interface {
 	// sealed by this Sealer for this place.
 	Open(ctx context.Context, sealed Sealed, place string) (Secret, error)
 }
+
+// Rotator is implemented by Sealers that open values with several keys and seal
+// with one of them, so that keys can be replaced. What is sealed with another key
+// than that one can be sealed anew, and a key that no value hangs on any more can
+// be taken away.
+type Rotator interface {
+	Sealer
+	// Keys names the keys that open values. The first one seals.
+	Keys() []string
+	// KeyOf names the key that a value was sealed with, whether or not it is one
+	// of Keys, by the value alone; empty when the value does not say. What it says
+	// is not authentic before the value was opened.
+	KeyOf(sealed Sealed) string
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log"
 	"os"
 	"path/filepath"
 
@@ -21,9 +20,9 @@ import (
 func Example() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	file := filepath.Join(dir, "keyset.json")
 
 	keys, err := tink.Open(file)
@@ -33,11 +32,11 @@ func Example() {
 		}
 	}
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	sealed, err := keys.Seal(context.Background(), secret.New("hunter2"), "servers/1/password")
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	opened, err := keys.Open(context.Background(), sealed, "servers/1/password")
 	fmt.Println(opened.Reveal(), err)
@@ -49,11 +48,11 @@ func Example() {
 func ExampleKeyset_Rotate() {
 	before, err := tink.New()
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	keys, err := before.Rotate() // and Save
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	for _, key := range keys.Info() {
 		fmt.Println("primary:", key.Primary)
@@ -65,7 +64,7 @@ func ExampleKeyset_Rotate() {
 
 	keys, err = keys.Disable(before.Keys()[0]) // and Save
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	_, err = keys.Open(ctx, sealed, "servers/1/password")
 	fmt.Println(errors.Is(err, secret.ErrNotAuthentic))
@@ -80,10 +79,10 @@ func ExampleKeyset_Rotate() {
 func ExampleFromEnv() {
 	made, err := tink.New()
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
-	os.Setenv("EXAMPLE_KEYSET", made.Text().Reveal()) // what a vault or a deployment does
-	defer os.Unsetenv("EXAMPLE_KEYSET")
+	_ = os.Setenv("EXAMPLE_KEYSET", made.Text().Reveal()) // what a vault or a deployment does
+	defer func() { _ = os.Unsetenv("EXAMPLE_KEYSET") }()
 
 	keys, err := tink.FromEnv("EXAMPLE_KEYSET")
 	fmt.Println(len(keys.Keys()), err)
@@ -98,26 +97,26 @@ func ExampleFromEnv() {
 func ExampleOpenSealed() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	file := filepath.Join(dir, "keyset.json")
 
 	// Here a key of Tink's; elsewhere the AEAD of one of Tink's KMS integrations.
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	kms, err := aead.New(handle)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	made, err := tink.New()
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	if err := made.SaveSealed(file, kms, "production"); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	keys, err := tink.OpenSealed(file, kms, "production")
 	fmt.Println(len(keys.Keys()), err)

@@ -68,7 +68,7 @@ func read(file string) ([]byte, fs.FileMode, error) {
 	if err != nil {
 		return nil, 0, reason(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, 0, reason(err)
@@ -86,7 +86,7 @@ func write(file string, data []byte, place func(from, to string) error) error {
 	if err != nil {
 		return reason(err)
 	}
-	defer os.Remove(beside.Name()) // what is linked, or is there after an error
+	defer func() { _ = os.Remove(beside.Name()) }() // what was linked, or is there after an error
 	_, err = io.Copy(beside, bytes.NewReader(data))
 	if err == nil {
 		err = beside.Sync()
@@ -109,7 +109,7 @@ func syncDir(dir string) error {
 	if err != nil {
 		return reason(err)
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	return reason(d.Sync())
 }
 

@@ -1,0 +1,156 @@
+package sqlstore
+
+import (
+	"fmt"
+
+	"github.com/seed-797f2c2c/forge"
+)
+
+// schema is what a table needs to know of its records.
+type schema[T, F any] struct {
+	table  string
+	record string // what a record is called in an error
+	id     func(*T) *string
+	fields func(*Dialect, *T) []field
+	where  func(*where, F)
+
+	// beside are further statements that write a record, and those that remove
+	// it; nil for none.
+	beside func(*Dialect, *T) []Stmt
+	remove func(*Dialect, string) []Stmt
+}
+
+// table is a table in a transaction.
+type table[T, F any] struct {
+	tx *Tx
+	*schema[T, F]
+}
+
+func (t table[T, F]) Get(id string) (*T, error) {
+	if err := t.tx.err(); err != nil {
+		return nil, err
+	}
+	r := new(T)
+	fields := t.fields(t.tx.d, r)
+	text := "SELECT " + names(fields) + " FROM {" + t.table + `} WHERE "id" = ?`
+	if t.tx.writes {
+		text += t.tx.d.Locking
+	}
+	found := false
+	err := t.tx.query(t.tx.d.sql(text, clean(id)), func(scan func(...any) error) error {
+		found = true
+		return scan(dests(fields)...)
+	})
+	if err == nil && !found {
+		err = &forge.Error{Class: forge.ErrNotFound, Field: t.record, Rule: fmt.Sprintf("there is no %q", id)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (t table[T, F]) Insert(r *T) error {
+	fields := t.fields(t.tx.d, r)
+	text := "INSERT INTO {" + t.table + "} (" + names(fields) + ") VALUES (" + placeholders(len(fields)) + ")"
+	_, err := t.write(t.tx.d.sql(text, args(fields)...), r)
+	return err
+}
+
+func (t table[T, F]) Update(r *T) error {
+	fields := t.fields(t.tx.d, r)[1:] // all but the id
+	id := clean(*t.id(r))
+	text := "UPDATE {" + t.table + "} SET " + assignments(fields) + ` WHERE "id" = ?`
+	changed, err := t.write(t.tx.d.sql(text, append(args(fields), id)...), r)
+	if err == nil && changed == 0 {
+		return &forge.Error{Class: forge.ErrNotFound, Field: t.record, Rule: fmt.Sprintf("there is no %q", id)}
+	}
+	return err
+}
+
+// write executes a statement and those beside it, or none of them.
+func (t table[T, F]) write(stmt Stmt, r *T) (changed int64, err error) {
+	if err := t.tx.writeErr(); err != nil {
+		return 0, err
+	}
+	stmts := []Stmt{{SQL: "SAVEPOINT written"}, stmt}
+	if t.beside != nil {
+		stmts = append(stmts, t.beside(t.tx.d, r)...)
+	}
+	counts, err := t.tx.exec(append(stmts, Stmt{SQL: "RELEASE SAVEPOINT written"})...)
+	if err == nil {
+		return counts[1], nil
+	}
+	if field, taken := t.tx.d.Conflict(err); taken {
+		for _, undo := range []string{"ROLLBACK TO SAVEPOINT written", "RELEASE SAVEPOINT written"} { // only the first is allowed at once
+			if _, err := t.tx.exec(Stmt{SQL: undo}); err != nil {
+				return 0, err
+			}
+		}
+		return 0, &forge.Error{Class: forge.ErrConflict, Field: field, Rule: "another " + t.record + " has this one"}
+	}
+	return 0, err
+}
+
+func (t table[T, F]) Delete(id string) error {
+	if err := t.tx.writeErr(); err != nil {
+		return err
+	}
+	stmts := []Stmt{t.tx.d.sql("DELETE FROM {"+t.table+`} WHERE "id" = ?`, clean(id))}
+	if t.remove != nil {
+		stmts = append(stmts, t.remove(t.tx.d, clean(id))...)
+	}
+	_, err := t.tx.exec(stmts...)
+	return err
+}
+
+func (t table[T, F]) List(f F, p forge.Page) ([]*T, error) {
+	if err := t.tx.err(); err != nil {
+		return nil, err
+	}
+	w := &where{d: t.tx.d}
+	t.where(w, f)
+	order := ` ORDER BY "id"`
+	switch {
+	case p.Newest && p.After != "":
+		w.and(`"id" < ?`, clean(p.After))
+	case p.After != "":
+		w.and(`"id" > ?`, clean(p.After))
+	}
+	if p.Newest {
+		order += " DESC"
+	}
+	text := "SELECT " + names(t.fields(t.tx.d, new(T))) + " FROM {" + t.table + "}" + w.String() + order + " LIMIT ?"
+	var records []*T
+	err := t.tx.query(t.tx.d.sql(text, append(w.args, p.Size())...), func(scan func(...any) error) error {
+		r := new(T)
+		records = append(records, r)
+		return scan(dests(t.fields(t.tx.d, r))...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return records, nil
+}
+
+func placeholders(n int) string {
+	b := make([]byte, 0, 3*n)
+	for i := range n {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = append(b, '?')
+	}
+	return string(b)
+}
+
+func assignments(fields []field) string {
+	var b []byte
+	for i, f := range fields {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = append(b, quote(f.name)+" = ?"...)
+	}
+	return string(b)
+}

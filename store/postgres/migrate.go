@@ -1,0 +1,62 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the files that Migrate applies, for those who apply them by
+// goose themselves. They name no schema: set the search_path.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(fmt.Sprintf("postgres: the folder is embedded: %v", err))
+	}
+	return sub
+}
+
+// Migrate makes the schema and its tables, or brings those of an older version
+// up to date. Several processes may call it at once. It connects by itself, with
+// the settings of the pool, as it needs a session.
+func (s *Store) Migrate(ctx context.Context) error {
+	if _, err := s.pool.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+pgx.Identifier{s.schema}.Sanitize()); err != nil {
+		var exists bool // another process makes it at the same moment
+		const look = `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`
+		if e := s.pool.QueryRow(ctx, look, s.schema).Scan(&exists); e != nil || !exists {
+			return fmt.Errorf("make the schema %s: %w", s.schema, err)
+		}
+	}
+	config := s.pool.Config()
+	connect := config.ConnConfig.Copy()
+	connect.RuntimeParams["search_path"] = s.schema
+	db := stdlib.OpenDB(*connect, stdlib.OptionBeforeConnect(func(ctx context.Context, c *pgx.ConnConfig) error {
+		if config.BeforeConnect == nil {
+			return nil
+		}
+		return config.BeforeConnect(ctx, c)
+	}))
+	defer func() { _ = db.Close() }()
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockKey("migrations", s.schema)))
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, Migrations(), goose.WithSessionLocker(locker),
+		goose.WithTableName("migrations"), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate the schema %s: %w", s.schema, err)
+	}
+	return nil
+}

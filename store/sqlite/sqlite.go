@@ -1,0 +1,156 @@
+// Package sqlite keeps forge's records in a file, with SQLite and without cgo:
+// the durable store of a single process, which goes on where it was when it is
+// started again. Several processes on one machine may share the file.
+//
+// One update runs at a time. Views see a snapshot, and wait for no update.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	driver "modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
+
+	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/store/internal/sqlstore"
+)
+
+// busyTimeout is how long a statement waits for another process that writes.
+const busyTimeout = 10 * time.Second
+
+// Store is a forge.Store and a forge.Notifier. It is safe for concurrent use.
+type Store struct {
+	read    *sql.DB
+	write   *sql.DB
+	writer  chan struct{} // holds a token while an update runs
+	dialect sqlstore.Dialect
+
+	mu     sync.Mutex
+	more   chan struct{} // closed when there are later events
+	closed chan struct{}
+	once   sync.Once
+}
+
+var (
+	_ forge.Store    = (*Store)(nil)
+	_ forge.Notifier = (*Store)(nil)
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Open opens a file, which it makes, for its owner alone, when it is not there,
+// and brings up to date when it is of an older version. Beside it are files with
+// the endings -wal and -shm. Close closes it.
+func Open(ctx context.Context, file string) (*Store, error) {
+	if file == "" || strings.HasPrefix(file, ":") {
+		return nil, &forge.Error{Class: forge.ErrInvalid, Field: "file", Rule: "must be the name of a file"}
+	}
+	made, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := made.Close(); err != nil {
+		return nil, err
+	}
+	s := &Store{
+		writer: make(chan struct{}, 1), more: make(chan struct{}), closed: make(chan struct{}),
+		dialect: sqlstore.Dialect{
+			Micros:   true,
+			HasLabel: `EXISTS (SELECT 1 FROM json_each("labels") AS label WHERE label.key = ? AND label.value = ?)`,
+			Conflict: conflict,
+		},
+	}
+	s.read, err = open(file, "query_only(true)")
+	if err != nil {
+		return nil, err
+	}
+	s.write, err = open(file, "synchronous(full)")
+	if err != nil {
+		return nil, errors.Join(err, s.read.Close())
+	}
+	s.write.SetMaxOpenConns(1)
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", file, err), s.Close())
+	}
+	return s, nil
+}
+
+func open(file string, pragmas ...string) (*sql.DB, error) {
+	params := url.Values{"_pragma": append([]string{
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(wal)",
+	}, pragmas...)}
+	return sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?"+params.Encode())
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, s.write, files, goose.WithTableName("migrations"),
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// Close ends those who Wait, and closes the file. Nothing may be done by the
+// store after it.
+func (s *Store) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return errors.Join(s.read.Close(), s.write.Close())
+}
+
+// Log yields the stored lines of an action from a line number on. It reads them
+// piece by piece.
+func (s *Store) Log(ctx context.Context, actionID string, from int64) iter.Seq2[forge.Line, error] {
+	read := func(ctx context.Context, stmt sqlstore.Stmt, row func(func(...any) error) error) error {
+		return conn{s.read}.Query(ctx, stmt, row)
+	}
+	return s.dialect.Log(ctx, read, actionID, from)
+}
+
+// conflict finds the field in "UNIQUE constraint failed: table.column, ...".
+func conflict(err error) (field string, ok bool) {
+	var failed *driver.Error
+	if !errors.As(err, &failed) {
+		return "", false
+	}
+	if code := failed.Code(); code != codes.SQLITE_CONSTRAINT_UNIQUE && code != codes.SQLITE_CONSTRAINT_PRIMARYKEY {
+		return "", false
+	}
+	for columns, field := range fields {
+		if strings.Contains(failed.Error(), ": "+columns+" (") {
+			return field, true
+		}
+	}
+	return "", false
+}
+
+// fields are what the unique indexes are about, by their columns.
+var fields = map[string]string{
+	"servers.id": "id", "servers.owner, servers.idempotency_key": "idempotency_key",
+	"sites.id": "id", "sites.owner, sites.idempotency_key": "idempotency_key",
+	"site_domains.server, site_domains.domain": "domain",
+	"keys.id": "id", "keys.owner, keys.idempotency_key": "idempotency_key", "keys.owner, keys.fingerprint": "fingerprint",
+	"grants.id": "id", "grants.key, grants.server, grants.unix_user": "key",
+	"deployments.id": "id", "deployments.site": "status",
+	"deliveries.id": "id", "deliveries.site, deliveries.key": "key", "deliveries.site, deliveries.digest": "digest",
+	"actions.id": "id", "actions.owner, actions.idempotency_key": "idempotency_key",
+	"locks.id": "id",
+}

@@ -1,0 +1,28 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/store/sqlite"
+	"github.com/seed-797f2c2c/forge/store/storetest"
+)
+
+func open(t testing.TB) forge.Store {
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "forge.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	storetest.Test(t, func(t *testing.T) forge.Store { return open(t) })
+}
+
+func BenchmarkStore(b *testing.B) {
+	storetest.Benchmark(b, func(b *testing.B) forge.Store { return open(b) })
+}

@@ -27,9 +27,9 @@ type Config struct {
 	Queue queue.Queue
 	// Providers make the machines, by the names used in ServerOpts.Provider.
 	Providers map[string]provider.Provider
-	// Sealer seals private keys and passwords before they reach the store.
-	// Defaults to a key that is made now and lost with the process, which is
-	// right for a store in memory alone.
+	// Sealer seals private keys and passwords before they reach the store; a
+	// keyset of secret/tink can be rotated. Defaults to a key that is made now
+	// and lost with the process, which is right for a store in memory alone.
 	Sealer secret.Sealer
 	// Pools says how many jobs of each pool this process works on at once, 0
 	// for none. A pool that is not named has its default: provision 3, deploy
@@ -158,7 +158,8 @@ func (f *Forge) As(actor string) *Forge {
 
 // Run works on jobs until ctx is done, and then hands back what it has not
 // finished. It works in the pools named, or in all of Config.Pools. What runs
-// detached on servers goes on, and whoever works next attaches to it.
+// detached on servers goes on, and whoever works next attaches to it. It does
+// nothing where CheckSealer says that Config.Sealer is not the right one.
 func (f *Forge) Run(ctx context.Context, pools ...string) error {
 	chosen := f.core.Pools
 	if len(pools) > 0 {

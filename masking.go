@@ -77,36 +77,14 @@ func sitesReadBy(tx Tx, serverID, user string) (sites []*Site, err error) {
 	return sites, nil
 }
 
-// sealedAt is a sealed secret, if there is one, and where it is sealed for.
-type sealedAt struct {
-	sealed secret.Sealed
-	place  string
-}
-
-func (s *Server) secrets() []sealedAt {
-	return []sealedAt{
-		{s.ControlKey, controlKeyPlace(s.ID)}, {s.InjectedHostKey, hostKeyPlace(s.ID)},
-		{s.DatabasePassword, databasePlace(s.ID)}, {s.RedisPassword, redisPlace(s.ID)},
-	}
-}
-
-// hookSecretsEver are also those that are good no more.
-func (s *Site) hookSecretsEver() []sealedAt {
-	webhook, deployURL := hookPlace(s.ID, Webhook), hookPlace(s.ID, DeployURL)
-	return []sealedAt{
-		{s.Webhook.Current, webhook}, {s.Webhook.Previous, webhook},
-		{s.DeployURL.Current, deployURL}, {s.DeployURL.Previous, deployURL},
-	}
-}
-
 // reveal opens the secrets of a server, if there is one, and of sites.
 func (c *core) reveal(ctx context.Context, srv *Server, sites []*Site) (values []string, err error) {
 	var all []sealedAt
 	if srv != nil {
-		all = srv.secrets()
+		all = srv.sealed()
 	}
 	for _, site := range sites {
-		all = append(all, site.hookSecretsEver()...)
+		all = append(all, site.sealedHooks()...)
 		some, err := c.siteSecrets(ctx, site)
 		if err != nil {
 			return nil, err
@@ -114,10 +92,10 @@ func (c *core) reveal(ctx context.Context, srv *Server, sites []*Site) (values [
 		values = append(values, some...)
 	}
 	for _, s := range all {
-		if len(s.sealed) == 0 {
+		if len(*s.value) == 0 {
 			continue
 		}
-		value, err := c.Sealer.Open(ctx, s.sealed, s.place)
+		value, err := c.Sealer.Open(ctx, *s.value, s.place)
 		if err != nil {
 			return nil, fmt.Errorf("open what is masked: %w", err)
 		}

@@ -64,6 +64,9 @@ func (h *held) poke() {
 // run works on jobs and sweeps until ctx is done. When something is cancelled, it
 // makes this process look at what it works on.
 func (c *core) run(ctx context.Context, pools queue.Pools) error {
+	if err := c.awaitSealer(ctx); errors.Is(err, ErrState) {
+		return err
+	}
 	var background sync.WaitGroup
 	defer background.Wait()
 	ctx, stop := context.WithCancel(ctx)
@@ -79,6 +82,7 @@ func (c *core) run(ctx context.Context, pools queue.Pools) error {
 	})
 	background.Go(func() { c.sweepAll(ctx, pools) })
 	background.Go(func() { c.purgeAll(ctx) })
+	background.Go(func() { c.resealAll(ctx) })
 	return c.Queue.Run(ctx, pools, func(jobCtx context.Context, j queue.Job) error {
 		return c.handle(ctx, jobCtx, j)
 	})

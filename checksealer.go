@@ -62,7 +62,7 @@ func (c *core) openAny(ctx context.Context, values []sealedAt) error {
 			return err
 		case c.lacksKey(*v.value):
 			return wrongSealer(err)
-		default:
+		case damaged == nil:
 			damaged = err
 		}
 	}

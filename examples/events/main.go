@@ -4,7 +4,7 @@
 //	curl -X POST localhost:8080/servers
 //
 // It needs root, as its servers are machines on this Linux box; they are removed
-// in the end.
+// in the end. With -state FILE they stay, and are there at the next start.
 package main
 
 import (
@@ -20,9 +20,9 @@ import (
 	"time"
 
 	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/examples/internal/state"
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/provider/nspawn"
-	"github.com/seed-797f2c2c/forge/store/memory"
 )
 
 //go:embed page.html
@@ -30,22 +30,28 @@ var page []byte
 
 func main() {
 	address := flag.String("listen", "127.0.0.1:8080", "address of the page")
+	stateFile := flag.String("state", "", "file for what it knows, so that it goes on when it is started again (default in memory)")
 	flag.Parse()
-	if err := run(*address); err != nil {
+	if err := run(*address, *stateFile); err != nil {
 		fmt.Fprintln(os.Stderr, "events:", err)
 		os.Exit(1)
 	}
 }
 
-func run(address string) error {
+func run(address, stateFile string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	machines, err := nspawn.New(nspawn.Config{})
 	if err != nil {
 		return err
 	}
+	kept, err := state.Open(ctx, stateFile)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = kept.Close() }()
 	f, err := forge.New(forge.Config{
-		Store:     memory.New(memory.Config{}),
+		Store: kept.Store, Sealer: kept.Sealer,
 		Providers: map[string]provider.Provider{"local": machines},
 	})
 	if err != nil {
@@ -72,6 +78,9 @@ func run(address string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 	defer cancel()
 	err = server.Shutdown(ctx)
+	if stateFile != "" {
+		return err
+	}
 	return errors.Join(err, removeAll(ctx, f))
 }
 

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/examples/internal/state"
 	"github.com/seed-797f2c2c/forge/provider"
-	"github.com/seed-797f2c2c/forge/store/memory"
 )
 
 func main() {
@@ -24,14 +24,15 @@ func main() {
 	flag.StringVar(&s.inventory, "inventory", "machines.txt", "file with an address in each line")
 	flag.StringVar(&s.claims, "claims", "claims", "directory that says which machine is taken; it exists")
 	key := flag.String("key", "", "private key that root of each machine accepts")
+	stateFile := flag.String("state", "", "file for what it knows, so that it goes on when it is started again (default in memory)")
 	flag.Parse()
-	if err := run(s, *key); err != nil {
+	if err := run(s, *key, *stateFile); err != nil {
 		fmt.Fprintln(os.Stderr, "provider:", err)
 		os.Exit(1)
 	}
 }
 
-func run(s *spares, keyFile string) error {
+func run(s *spares, keyFile, stateFile string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	pem, err := os.ReadFile(keyFile)
@@ -44,8 +45,13 @@ func run(s *spares, keyFile string) error {
 	}
 	s.signers = []ssh.Signer{key}
 
+	kept, err := state.Open(ctx, stateFile)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = kept.Close() }()
 	f, err := forge.New(forge.Config{
-		Store:     memory.New(memory.Config{}),
+		Store: kept.Store, Sealer: kept.Sealer,
 		Providers: map[string]provider.Provider{"rack": s},
 	})
 	if err != nil {
@@ -57,7 +63,9 @@ func run(s *spares, keyFile string) error {
 	go func() { worked <- f.Run(work) }()
 	defer func() { stopWork(); <-worked }()
 
-	server, action, err := f.Servers.Create(ctx, forge.ServerOpts{Name: "web-1", Provider: "rack"})
+	server, action, err := f.Servers.Create(ctx, forge.ServerOpts{
+		Name: "web-1", Provider: "rack", IdempotencyKey: "web-1", // with -state, a repeated run finds it again
+	})
 	if err != nil {
 		return err
 	}

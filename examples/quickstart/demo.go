@@ -29,7 +29,7 @@ type demo struct {
 
 func (d *demo) whole(ctx context.Context) error {
 	started := time.Now()
-	for _, part := range []func(context.Context) error{d.makeServer, d.syncKey, d.makeSite, d.deployAgain} {
+	for _, part := range []func(context.Context) error{d.makeServer, d.goOn, d.syncKey, d.makeSite, d.deployAgain} {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -44,8 +44,13 @@ func (d *demo) makeServer(ctx context.Context) error {
 	if php == "" {
 		php = map[string]string{"debian-12": "8.2", "debian-13": "8.4", "ubuntu-22.04": "8.1", "ubuntu-24.04": "8.3"}[d.image]
 	}
+	run, err := d.run(ctx)
+	if err != nil {
+		return err
+	}
 	opts := forge.ServerOpts{
-		Name: "quickstart", Provider: d.provider, Image: d.image, Labels: map[string]string{"made-by": "quickstart"},
+		IdempotencyKey: run, // what a run that was killed has begun, this one goes on with
+		Name:           "quickstart", Provider: d.provider, Image: d.image, Labels: map[string]string{"made-by": "quickstart"},
 		Stack: forge.Stack{
 			PHP: []string{php}, Database: forge.MariaDB, Redis: true, Composer: true, Supervisor: true,
 		},
@@ -63,6 +68,37 @@ func (d *demo) makeServer(ctx context.Context) error {
 	}
 	d.server, err = d.forge.Servers.Get(ctx, server.ID)
 	return err
+}
+
+// run names this run, or the one that was killed and that this one continues: a
+// run ends when it removes its server.
+func (d *demo) run(ctx context.Context) (string, error) {
+	ended := 0
+	gone := forge.ServerFilter{Status: []forge.ServerStatus{forge.ServerDeleting, forge.ServerDeleted}}
+	for _, err := range d.forge.Servers.All(ctx, gone) {
+		if err != nil {
+			return "", err
+		}
+		ended++
+	}
+	return fmt.Sprintf("run-%d", ended), nil
+}
+
+// goOn follows what a run that was killed has left under way.
+func (d *demo) goOn(ctx context.Context) error {
+	for action, err := range d.forge.Actions.All(ctx, forge.ActionFilter{Server: d.server.ID, Open: true}) {
+		if err != nil {
+			return err
+		}
+		if action.Parent != "" {
+			continue // the log of its parent has it
+		}
+		d.screen.title(fmt.Sprintf("%s goes on", action.Kind))
+		if err := d.screen.follow(ctx, action.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // syncKey lets a new key log in as the user forge, and logs in with it.
@@ -113,7 +149,7 @@ func (d *demo) syncKey(ctx context.Context) error {
 
 func (d *demo) makeSite(ctx context.Context) error {
 	d.screen.title("a site from git")
-	opts := forge.SiteOpts{Domain: d.domain, Repository: d.repo, Branch: d.branch}
+	opts := forge.SiteOpts{IdempotencyKey: d.server.ID, Domain: d.domain, Repository: d.repo, Branch: d.branch}
 	if d.repo == "" {
 		if err := d.makeRepository(ctx, &opts); err != nil {
 			return err

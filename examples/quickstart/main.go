@@ -6,6 +6,7 @@
 //	quickstart -keep                              ... that stays
 //	quickstart -provider static -host 192.0.2.7   a machine of your own, by ssh as root
 //	quickstart -repo git@github.com:you/site.git  your own repository
+//	quickstart -state demo.db                     what it knows is in a file: killed and started again, it goes on
 //	quickstart -clean                             remove what runs that were killed have left
 package main
 
@@ -20,8 +21,8 @@ import (
 	"time"
 
 	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/examples/internal/state"
 	"github.com/seed-797f2c2c/forge/provider"
-	"github.com/seed-797f2c2c/forge/store/memory"
 )
 
 type options struct {
@@ -35,6 +36,7 @@ type options struct {
 	repo     string
 	branch   string
 	domain   string
+	state    string
 	keep     bool
 	clean    bool
 }
@@ -51,6 +53,7 @@ func main() {
 	flag.StringVar(&o.repo, "repo", "", "git repository to deploy (default one that is made on the server)")
 	flag.StringVar(&o.branch, "branch", "main", "branch to deploy")
 	flag.StringVar(&o.domain, "domain", "demo.test", "domain of the site")
+	flag.StringVar(&o.state, "state", "", "file for what it knows, so that it goes on when it was killed (default in memory)")
 	flag.BoolVar(&o.keep, "keep", false, "keep the server")
 	flag.BoolVar(&o.clean, "clean", false, "remove the machines that killed runs have left, and stop")
 	flag.Parse()
@@ -74,11 +77,18 @@ func run(o options) error {
 		return err
 	}
 
+	kept, err := state.Open(ctx, o.state)
+	if err != nil {
+		return err
+	}
 	f, err := forge.New(forge.Config{
-		Store:     memory.New(memory.Config{}),
+		Store: kept.Store, Sealer: kept.Sealer,
 		Providers: map[string]provider.Provider{o.provider: p},
 	})
 	if err != nil {
+		return err
+	}
+	if err := f.CheckSealer(ctx); err != nil {
 		return err
 	}
 	// The workers outlive Ctrl-C, as they do the cleaning up.
@@ -96,7 +106,7 @@ func run(o options) error {
 	if interrupted {
 		err = errors.New("interrupted")
 	}
-	return errors.Join(err, <-worked, f.Close())
+	return errors.Join(err, <-worked, f.Close(), kept.Close())
 }
 
 // clean removes what earlier runs left at the provider.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -73,10 +74,12 @@ func (s *screen) follow(ctx context.Context, id string) error {
 func (s *screen) events(ctx context.Context) {
 	var bar *mpb.Bar
 	name := ""
+	started := time.Now()
 	for e, err := range s.forge.Events(ctx, &forge.EventFilter{After: forge.Beginning}) {
 		switch {
 		case err != nil:
 			return
+		case e.Time.Before(started): // of a run that was killed
 		case e.Type == forge.EventStatus && e.Subject.Kind != forge.SubjectAction:
 			s.say("%s is %s", e.Subject.Kind, e.To)
 			if bar != nil && e.Subject.Kind == forge.SubjectServer {

@@ -15,31 +15,37 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/examples/internal/state"
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/provider/static"
-	"github.com/seed-797f2c2c/forge/store/memory"
 )
 
 func main() {
 	host := flag.String("host", "", "address of the machine")
 	keyFile := flag.String("key", "", "private key that root of the machine accepts")
 	hostKey := flag.String("hostkey", "", "the machine's host key, as ssh-keyscan prints it behind the name (default: pin the first one seen)")
+	stateFile := flag.String("state", "", "file for what it knows, so that it goes on when it is started again (default in memory)")
 	flag.Parse()
-	if err := run(*host, *keyFile, *hostKey); err != nil {
+	if err := run(*host, *keyFile, *hostKey, *stateFile); err != nil {
 		fmt.Fprintln(os.Stderr, "static:", err)
 		os.Exit(1)
 	}
 }
 
-func run(host, keyFile, hostKey string) error {
+func run(host, keyFile, hostKey, stateFile string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	machines, err := newProvider(keyFile, hostKey)
 	if err != nil {
 		return err
 	}
+	kept, err := state.Open(ctx, stateFile)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = kept.Close() }()
 	f, err := forge.New(forge.Config{
-		Store:     memory.New(memory.Config{}),
+		Store: kept.Store, Sealer: kept.Sealer,
 		Providers: map[string]provider.Provider{"own": machines},
 	})
 	if err != nil {
@@ -52,7 +58,8 @@ func run(host, keyFile, hostKey string) error {
 	defer func() { stopWork(); <-worked }()
 
 	server, action, err := f.Servers.Create(ctx, forge.ServerOpts{
-		Name: "web-1", Provider: "own", Address: host, Image: "debian-12",
+		IdempotencyKey: host, // with -state, a repeated run goes on with what the first one made
+		Name:           "web-1", Provider: "own", Address: host, Image: "debian-12",
 		Stack: forge.Stack{PHP: []string{"8.2"}},
 	})
 	if err != nil {

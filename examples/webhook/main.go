@@ -5,7 +5,8 @@
 //	webhook -repo https://github.com/you/site.git -branch main -url https://hooks.example.com
 //
 // It needs root, as its server is a machine on this Linux box, which is removed in
-// the end. Something that ends TLS, as nginx or a tunnel, stands before it.
+// the end; with -state FILE it stays, and the next start goes on with it. Something
+// that ends TLS, as nginx or a tunnel, stands before it.
 package main
 
 import (
@@ -20,9 +21,9 @@ import (
 	"time"
 
 	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/examples/internal/state"
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/provider/nspawn"
-	"github.com/seed-797f2c2c/forge/store/memory"
 )
 
 func main() {
@@ -30,22 +31,28 @@ func main() {
 	url := flag.String("url", "http://127.0.0.1:8080", "how that is reached from outside")
 	repo := flag.String("repo", "", "public git repository of a static site; without it, a page is made up")
 	branch := flag.String("branch", "main", "branch to deploy")
+	stateFile := flag.String("state", "", "file for what it knows, so that it goes on when it is started again (default in memory)")
 	flag.Parse()
-	if err := run(*listen, *url, *repo, *branch); err != nil {
+	if err := run(*listen, *url, *repo, *branch, *stateFile); err != nil {
 		fmt.Fprintln(os.Stderr, "webhook:", err)
 		os.Exit(1)
 	}
 }
 
-func run(listen, url, repo, branch string) error {
+func run(listen, url, repo, branch, stateFile string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	machines, err := nspawn.New(nspawn.Config{})
 	if err != nil {
 		return err
 	}
+	kept, err := state.Open(ctx, stateFile)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = kept.Close() }()
 	f, err := forge.New(forge.Config{
-		Store:     memory.New(memory.Config{}),
+		Store: kept.Store, Sealer: kept.Sealer,
 		Providers: map[string]provider.Provider{"local": machines},
 	})
 	if err != nil {
@@ -57,15 +64,19 @@ func run(listen, url, repo, branch string) error {
 	go func() { worked <- f.Run(work) }()
 	defer func() { stopWork(); <-worked }()
 
-	server, action, err := f.Servers.Create(ctx, forge.ServerOpts{Name: "web-1", Provider: "local"})
+	server, action, err := f.Servers.Create(ctx, forge.ServerOpts{Name: "web-1", Provider: "local", IdempotencyKey: "web-1"})
 	if err != nil {
 		return err
 	}
-	defer remove(context.WithoutCancel(ctx), f, server.ID)
+	if stateFile == "" { // otherwise the next start goes on with it
+		defer remove(context.WithoutCancel(ctx), f, server.ID)
+	}
 	if _, err := f.Actions.Wait(ctx, action.ID); err != nil {
 		return err
 	}
-	opts := forge.SiteOpts{Domain: "site.example.com", Kind: forge.StaticSite, Repository: repo, Branch: branch}
+	opts := forge.SiteOpts{
+		Domain: "site.example.com", Kind: forge.StaticSite, Repository: repo, Branch: branch, IdempotencyKey: "site",
+	}
 	if repo == "" {
 		opts.DeployScript = "cd {{SITE_PATH}}\ndate | tee index.html"
 	}

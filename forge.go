@@ -49,6 +49,10 @@ type Config struct {
 	Retention Retention
 	// SSH configures the connections to servers.
 	SSH sshexec.PoolConfig
+	// Observe is told what metrics and traces are made of; see package
+	// observe/otel. It is called where that happens, from many goroutines, and
+	// has to return at once.
+	Observe func(Observation)
 	// Logger receives what an operator should see. Defaults to no log.
 	Logger *slog.Logger
 }
@@ -106,6 +110,7 @@ func New(cfg Config) (*Forge, error) {
 	if cfg.Queue == nil {
 		cfg.Queue = queuememory.New(queuememory.Config{Logger: cfg.Logger})
 	}
+	cfg.SSH.Dialled = cfg.dialled()
 	c := &core{
 		Config: cfg,
 		worker: uuid.NewString(),
@@ -174,6 +179,9 @@ func (f *Forge) Run(ctx context.Context, pools ...string) error {
 	}
 	return f.core.run(ctx, chosen)
 }
+
+// Connections counts the connections to servers that this process holds now.
+func (f *Forge) Connections() sshexec.PoolStats { return f.core.pool.Stats() }
 
 // Close closes the connections to servers and ends what still waits or follows.
 // Call it when Run has returned.

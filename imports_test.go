@@ -14,7 +14,7 @@ import (
 var heavy = []string{
 	"github.com/jackc/pgx", "github.com/riverqueue/river", "modernc.org/sqlite", "github.com/digitalocean/godo",
 	"github.com/hetznercloud/hcloud-go", "github.com/tink-crypto/tink-go", "github.com/stretchr/testify",
-	"github.com/vbauerster/mpb", "pgregory.net/rapid", "go.opentelemetry.io/otel", "github.com/pressly/goose",
+	"github.com/vbauerster/mpb", "pgregory.net/rapid", "go.opentelemetry.io", "github.com/prometheus", "github.com/pressly/goose",
 }
 
 // needs are those of them that an adapter is for.
@@ -23,6 +23,7 @@ var needs = map[string][]string{
 	"./store/sqlite":   {"modernc.org/sqlite", "github.com/pressly/goose"},
 	"./queue/river":    {"github.com/jackc/pgx", "github.com/riverqueue/river"},
 	"./secret/tink":    {"github.com/tink-crypto/tink-go"},
+	"./observe/otel":   {"go.opentelemetry.io"},
 }
 
 const module = "github.com/seed-797f2c2c/forge"
@@ -44,6 +45,7 @@ func TestNothingLinksWhatItDoesNotNeed(t *testing.T) {
 		"./store/sqlite":    append([]string{"store/sqlite", "store/internal", "internal", "queue/memory", ""}, leaves...),
 		"./queue/river":     {"queue", "queue/river"},
 		"./secret/tink":     {"secret", "secret/tink"},
+		"./observe/otel":    append([]string{"observe/otel", "internal", "queue/memory", ""}, leaves...),
 	}
 	for pkg, allowed := range tests {
 		t.Run(pkg, func(t *testing.T) {

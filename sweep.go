@@ -49,6 +49,7 @@ func (c *core) sweepLeases(ctx context.Context) error {
 				return err
 			}
 			a.Handouts++
+			c.note(t, ObservedLost, a, 0)
 			c.handOut(t, a, t.Now())
 			return t.Actions().Update(a)
 		})

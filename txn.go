@@ -11,24 +11,33 @@ import (
 	"github.com/seed-797f2c2c/forge/queue"
 )
 
-// txn is a transaction together with the wake-ups that it causes.
+// txn is a transaction together with the wake-ups that it causes, and what there
+// is to observe of it.
 type txn struct {
 	Tx
 	wakes []queue.Job
+	seen  []Observation
 }
 
 // update runs fn in a transaction and, once that is committed, enqueues the
 // wake-ups. One that is lost here is made up for by the sweep.
 func (c *core) update(ctx context.Context, fn func(*txn) error) error {
 	var wakes []queue.Job
+	var seen []Observation
 	err := c.Store.Update(ctx, func(tx Tx) error {
 		t := &txn{Tx: tx}
 		err := fn(t)
-		wakes = t.wakes
+		wakes, seen = t.wakes, t.seen
 		return err
 	})
-	if err != nil || len(wakes) == 0 {
+	if err != nil {
 		return err
+	}
+	for _, o := range seen {
+		c.Observe(o)
+	}
+	if len(wakes) == 0 {
+		return nil
 	}
 	if err := c.Queue.Enqueue(context.WithoutCancel(ctx), wakes...); err != nil {
 		c.Logger.WarnContext(ctx, "wake-ups could not be enqueued; the sweep will do it", "jobs", len(wakes), "error", err)
@@ -67,8 +76,12 @@ func (c *core) insert(t *txn, a *Action) error {
 	if err := moveAction(t, a, ActionPending); err != nil {
 		return err
 	}
-	if err := t.Actions().Insert(a); err != nil || a.Parent == "" {
+	if err := t.Actions().Insert(a); err != nil {
 		return err
+	}
+	c.observeStatus(t, a, "")
+	if a.Parent == "" {
+		return nil
 	}
 	return c.childAdded(t, a)
 }
@@ -89,6 +102,7 @@ func (c *core) handOut(t *txn, a *Action, at time.Time) {
 
 // setStatus moves an action, keeps its subject in step, and stores it.
 func (c *core) setStatus(t *txn, a *Action, to ActionStatus) error {
+	from := a.Status
 	if err := moveAction(t, a, to); err != nil {
 		return err
 	}
@@ -107,6 +121,7 @@ func (c *core) setStatus(t *txn, a *Action, to ActionStatus) error {
 	if err := t.Actions().Update(&stored); err != nil {
 		return err
 	}
+	c.observeStatus(t, &stored, from)
 	if changed := c.jobs[a.Kind].changed; changed != nil {
 		if err := changed(t, a); err != nil {
 			return err

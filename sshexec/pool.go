@@ -20,6 +20,9 @@ type PoolConfig struct {
 	// IdleTimeout is how long a connection without sessions is kept. Defaults
 	// to 5 minutes; negative means for ever.
 	IdleTimeout time.Duration
+	// Dialled is told of each connection that was tried, how long that took and
+	// how it failed, if it did. It has to return at once.
+	Dialled func(server string, took time.Duration, err error)
 	// Keepalive is the time between two probes of a connection, and how long
 	// the answer may take. Defaults to 15 s; negative means no probes.
 	Keepalive time.Duration

@@ -100,7 +100,7 @@ func (s *server) dial(ctx context.Context, target targetFunc) *dialing {
 	s.dialing = d
 	s.pool.tasks.Go(func() {
 		defer cancel()
-		c, err := connect(ctx, s.key, target)
+		c, err := s.connect(ctx, target)
 		s.pool.mu.Lock()
 		defer s.pool.mu.Unlock()
 		switch {
@@ -120,12 +120,17 @@ func (s *server) dial(ctx context.Context, target targetFunc) *dialing {
 	return d
 }
 
-func connect(ctx context.Context, key string, target targetFunc) (*conn, error) {
+func (s *server) connect(ctx context.Context, target targetFunc) (*conn, error) {
 	t, err := target(ctx)
 	if err != nil {
-		return nil, &ConnectError{Addr: key, Stage: StageTCP, Err: err}
+		return nil, &ConnectError{Addr: s.key, Stage: StageTCP, Err: err}
 	}
-	return dial(ctx, t)
+	began := time.Now()
+	c, err := dial(ctx, t)
+	if s.pool.cfg.Dialled != nil && ctx.Err() == nil {
+		s.pool.cfg.Dialled(s.key, time.Since(began), err)
+	}
+	return c, err
 }
 
 // urgentSession opens a session without waiting for a place. It pairs with
@@ -151,7 +156,7 @@ func (s *server) urgentSession(ctx context.Context, target targetFunc) (*session
 	if err := s.urgent.Acquire(ctx, 1); err != nil {
 		return nil, &ConnectError{Addr: s.key, Stage: StageTCP, Err: err}
 	}
-	own, err := connect(ctx, s.key, target)
+	own, err := s.connect(ctx, target)
 	s.urgent.Release(1)
 	if err != nil {
 		return nil, err

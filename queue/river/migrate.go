@@ -2,12 +2,17 @@ package river
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/riverqueue/river/rivermigrate"
 )
+
+// uniqueViolation is the SQLSTATE of a second row with the same key.
+const uniqueViolation = "23505"
 
 // Migrate makes the schema and River's tables in it, or brings those of an older
 // version up to date. Several processes may call it at once. It takes two
@@ -23,8 +28,7 @@ func (q *Queue) Migrate(ctx context.Context) error {
 		if _, err := lock.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", lockKey(q.cfg.Schema)); err != nil {
 			return err
 		}
-		create := "CREATE SCHEMA IF NOT EXISTS " + pgx.Identifier{q.cfg.Schema}.Sanitize()
-		if _, err := q.cfg.Pool.Exec(ctx, create); err != nil {
+		if err := q.createSchema(ctx); err != nil {
 			return err
 		}
 		_, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
@@ -34,6 +38,16 @@ func (q *Queue) Migrate(ctx context.Context) error {
 		return fmt.Errorf("migrate the schema %s: %w", q.cfg.Schema, err)
 	}
 	return nil
+}
+
+// createSchema makes the schema, if a store that shares it does not do so at the
+// same moment: IF NOT EXISTS does not see that.
+func (q *Queue) createSchema(ctx context.Context) error {
+	_, err := q.cfg.Pool.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+pgx.Identifier{q.cfg.Schema}.Sanitize())
+	if pgErr := (*pgconn.PgError)(nil); errors.As(err, &pgErr) && pgErr.Code == uniqueViolation {
+		return nil
+	}
+	return err
 }
 
 // lockKey is the key of an advisory lock, which all that share a database share.

@@ -2,7 +2,6 @@ package river
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -35,7 +34,7 @@ func (q *Queue) Run(ctx context.Context, pools queue.Pools, handle queue.Handler
 		return nil
 	}
 	workers := river.NewWorkers()
-	if err := river.AddWorkerSafely(workers, &worker{handle: handle, timeout: q.cfg.Timeout}); err != nil {
+	if err := river.AddWorkerSafely(workers, &worker{handle: handle, timeout: q.cfg.Timeout, log: q.cfg.Logger}); err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
 	c, err := river.NewClient(q.driver, &river.Config{
@@ -46,7 +45,6 @@ func (q *Queue) Run(ctx context.Context, pools queue.Pools, handle queue.Handler
 		FetchPollInterval: q.cfg.PollInterval,
 		PollOnly:          q.cfg.PollOnly,
 		SoftStopTimeout:   max(q.cfg.DrainTimeout, 1), // none at all would be without end
-		ErrorHandler:      failures{q.cfg.Logger},
 		Logger:            q.logger(),
 	})
 	if err != nil {
@@ -59,24 +57,5 @@ func (q *Queue) Run(ctx context.Context, pools queue.Pools, handle queue.Handler
 		return fmt.Errorf("run: %w", err)
 	}
 	<-c.Stopped()
-	return nil
-}
-
-// worker gives jobs to a handler.
-type worker struct {
-	river.WorkerDefaults[wakeUp]
-	handle  queue.Handler
-	timeout time.Duration
-}
-
-// Timeout is finite, as a job without one is never cleared away.
-func (w *worker) Timeout(*river.Job[wakeUp]) time.Duration { return w.timeout }
-
-// Work keeps from River what kind of error it was, and passes on what it says: a
-// job that was cancelled by the end of its client would be run again.
-func (w *worker) Work(ctx context.Context, job *river.Job[wakeUp]) error {
-	if err := w.handle(ctx, job.Args.job()); err != nil {
-		return errors.New(err.Error())
-	}
 	return nil
 }

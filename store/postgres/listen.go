@@ -59,7 +59,7 @@ func (s *Store) Wait(ctx context.Context, after int64) error {
 		var last int64
 		err := s.pool.QueryRow(ctx, `SELECT COALESCE((SELECT MAX("seq") FROM `+s.dialect.Prefix+`events), 0)`).Scan(&last)
 		if err != nil {
-			return unavailable(ctx, err)
+			return failed(ctx, err)
 		}
 		if last > max(after, 0) {
 			return nil

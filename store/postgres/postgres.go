@@ -8,7 +8,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"hash/fnv"
 	"iter"
 	"regexp"
@@ -92,26 +91,12 @@ func lockKey(what, schema string) int64 {
 // piece by piece, and holds no connection in between.
 func (s *Store) Log(ctx context.Context, actionID string, from int64) iter.Seq2[forge.Line, error] {
 	read := func(ctx context.Context, stmt sqlstore.Stmt, row func(func(...any) error) error) error {
-		return s.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return conn{c}.Query(ctx, stmt, row) })
-	}
-	return func(yield func(forge.Line, error) bool) {
-		for line, err := range s.dialect.Log(ctx, read, actionID, from) {
-			if !yield(line, unavailable(ctx, err)) {
-				return
-			}
+		c, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return failed(ctx, err)
 		}
+		defer c.Release()
+		return (&conn{Conn: c}).Query(ctx, stmt, row)
 	}
-}
-
-// unavailable gives an error of the database the class of those after which
-// another try makes sense. Errors of package forge stay as they are.
-func unavailable(ctx context.Context, err error) error {
-	var known *forge.Error
-	switch {
-	case err == nil, errors.As(err, &known):
-		return err
-	case ctx.Err() != nil:
-		return ctx.Err()
-	}
-	return &forge.Error{Class: forge.ErrUnavailable, Rule: "the database did not do it", Err: err}
+	return s.dialect.Log(ctx, read, actionID, from)
 }

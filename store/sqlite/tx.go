@@ -53,7 +53,7 @@ func (s *Store) try(ctx context.Context, db *sql.DB, begin string, fn func(forge
 			_, _ = c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		}
 	}()
-	t := sqlstore.NewTx(ctx, &s.dialect, conn{c}, time.Now(), db == s.write)
+	t := sqlstore.NewTx(ctx, &s.dialect, conn{c}, db == s.write)
 	err = fn(t)
 	if broken := t.Err(); broken != nil {
 		err = broken
@@ -62,7 +62,10 @@ func (s *Store) try(ctx context.Context, db *sql.DB, begin string, fn func(forge
 	if err != nil {
 		return false, err
 	}
-	events := t.Emitted(`(SELECT MAX(COALESCE((SELECT MAX("seq") FROM "events"), 0), "dropped") + 1 FROM "event_state")`)
+	events, err := t.Emitted(`(SELECT MAX(COALESCE((SELECT MAX("seq") FROM "events"), 0), "dropped") + 1 FROM "event_state")`)
+	if err != nil {
+		return false, err
+	}
 	if _, err := (conn{c}).Exec(ctx, append(events, sqlstore.Stmt{SQL: "COMMIT"})...); err != nil {
 		return false, err
 	}
@@ -111,6 +114,10 @@ type querier interface {
 
 // conn executes statements.
 type conn struct{ querier }
+
+var _ sqlstore.Conn = conn{}
+
+func (c conn) Now(context.Context) (time.Time, error) { return time.Now(), nil }
 
 func (c conn) Exec(ctx context.Context, stmts ...sqlstore.Stmt) ([]int64, error) {
 	counts := make([]int64, len(stmts))

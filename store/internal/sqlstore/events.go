@@ -14,20 +14,26 @@ func (t *Tx) Emit(e forge.Event) {
 		}
 		return
 	}
-	e.Time = t.now
 	t.emitted = append(t.emitted, e)
 }
 
 // Emitted are statements that insert the events of the transaction, with the
 // sequence that the expression next gives to each. They come last before the
 // commit, after what makes the sequence that of the commits.
-func (t *Tx) Emitted(next string) []Stmt {
+func (t *Tx) Emitted(next string) ([]Stmt, error) {
+	if len(t.emitted) == 0 {
+		return nil, nil
+	}
+	if err := t.readClock(); err != nil {
+		return nil, err
+	}
 	stmts := make([]Stmt, len(t.emitted))
 	for i := range t.emitted {
+		t.emitted[i].Time = t.now
 		fields := t.d.event(&t.emitted[i])
 		stmts[i] = t.d.sql("INSERT INTO {events} ("+names(fields)+") VALUES ("+next+", "+placeholders(len(fields)-1)+")", args(fields[1:])...)
 	}
-	return stmts
+	return stmts, nil
 }
 
 // Events returns events after a sequence.

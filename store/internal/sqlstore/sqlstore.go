@@ -11,6 +11,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Dialect is how a database differs from others.
@@ -38,6 +39,8 @@ type Stmt struct {
 
 // Conn executes statements in a transaction.
 type Conn interface {
+	// Now is the time of the database when the transaction began.
+	Now(ctx context.Context) (time.Time, error)
 	// Exec executes statements, one after the other, in one round trip where
 	// the database can. It returns how many rows each changed, and stops at the
 	// first that fails.

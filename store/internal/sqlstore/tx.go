@@ -12,7 +12,7 @@ type Tx struct {
 	ctx     context.Context //nolint:containedctx // of the call that the transaction is
 	d       *Dialect
 	conn    Conn
-	now     time.Time
+	now     time.Time // zero until it is asked for
 	writes  bool
 	ended   bool
 	failed  error // of a statement after which the transaction cannot go on
@@ -21,9 +21,9 @@ type Tx struct {
 
 var _ forge.Tx = (*Tx)(nil)
 
-// NewTx is for a transaction that has begun. now is the time of the database.
-func NewTx(ctx context.Context, d *Dialect, conn Conn, now time.Time, writes bool) *Tx {
-	return &Tx{ctx: ctx, d: d, conn: conn, now: now.UTC().Truncate(time.Microsecond), writes: writes}
+// NewTx is for a transaction, which may begin with its first statement.
+func NewTx(ctx context.Context, d *Dialect, conn Conn, writes bool) *Tx {
+	return &Tx{ctx: ctx, d: d, conn: conn, writes: writes}
 }
 
 // End is called when the caller's function has returned: nothing can be done
@@ -71,7 +71,23 @@ func (t *Tx) query(stmt Stmt, row func(scan func(...any) error) error) error {
 }
 
 // Now is the time of the database at the beginning of the transaction.
-func (t *Tx) Now() time.Time { return t.now }
+func (t *Tx) Now() time.Time {
+	if t.err() == nil {
+		t.failed = t.readClock()
+	}
+	return t.now
+}
+
+func (t *Tx) readClock() error {
+	if !t.now.IsZero() {
+		return nil
+	}
+	now, err := t.conn.Now(t.ctx)
+	if err == nil {
+		t.now = now.UTC().Truncate(time.Microsecond)
+	}
+	return err
+}
 
 // Servers are the servers.
 func (t *Tx) Servers() forge.Table[forge.Server, forge.ServerFilter] {

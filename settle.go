@@ -40,11 +40,10 @@ func (c *core) settle(handlerCtx context.Context, w *work, err error) error {
 		return nil
 	case err == nil:
 		settled = w.finish(ctx)
-		var refused *Error
 		if errors.Is(settled, errGone) {
 			settled = c.vanished(ctx, w, settled)
-		} else if errors.As(settled, &refused) {
-			settled = w.fail(ctx, failureOf(settled)) // another try would be refused too
+		} else if ours(settled) {
+			settled = w.fail(ctx, failureOf(settled))
 		}
 	case errors.Is(cause, errCancelled), errors.Is(cause, errDeadline):
 		settled = c.stop(ctx, w, cause, err)

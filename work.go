@@ -68,14 +68,20 @@ func (w *work) update(ctx context.Context, fn func(*txn, *Action) error) error {
 	}))
 }
 
-// storeError makes the action wait when the store does not work. Errors of this
-// package are no fault of the store.
+// storeError makes the action wait when the store does not work. Other errors of
+// this package are no fault of the store.
 func storeError(ctx context.Context, err error) error {
-	var ours *Error
-	if err == nil || ctx.Err() != nil || errors.As(err, &ours) || errors.Is(err, errLeaseLost) || errors.Is(err, errGone) {
+	if err == nil || ctx.Err() != nil || ours(err) || errors.Is(err, errLeaseLost) || errors.Is(err, errGone) {
 		return err
 	}
 	return &waiting{least: 500 * time.Millisecond, most: 10 * time.Second, why: fmt.Errorf("store: %w", err)}
+}
+
+// ours reports whether an update of the store failed for a reason of this
+// package, for which another try would fail too.
+func ours(err error) bool {
+	var known *Error
+	return errors.As(err, &known) && !errors.Is(err, ErrUnavailable)
 }
 
 // stage notes how far the work came, for the error of one that ends there.

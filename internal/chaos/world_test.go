@@ -36,6 +36,7 @@ type world struct {
 	machines *nspawn.Provider
 	log      *journal // of all workers
 	number   atomic.Int64
+	killed   int // workers, so far
 }
 
 // worldLabel marks the machines of one world.
@@ -171,6 +172,8 @@ func (w *world) finish(ctx context.Context, action *forge.Action, err error) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	asked := time.Now()
+	defer func() { _, _ = fmt.Fprintf(w.log, "DEBUG %s %s took %v\n", action.Kind, action.ID, time.Since(asked)) }()
 	if _, err = w.Actions.Wait(ctx, action.ID); err == nil {
 		return nil
 	}

@@ -1,0 +1,165 @@
+package chaos
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/provider"
+)
+
+// records are all that the store has.
+type records struct {
+	servers     []*forge.Server
+	deployments []*forge.Deployment
+	actions     []*forge.Action
+	locks       []*forge.Lock
+}
+
+func (w *world) records(t *testing.T) (r records) {
+	t.Helper()
+	page := forge.Page{Limit: forge.MaxPage}
+	require.NoError(t, w.store.View(t.Context(), func(tx forge.Tx) error {
+		var errs [4]error
+		r.servers, errs[0] = tx.Servers().List(forge.ServerFilter{}, page)
+		r.deployments, errs[1] = tx.Deployments().List(forge.DeploymentFilter{}, page)
+		r.actions, errs[2] = tx.Actions().List(forge.ActionFilter{}, page)
+		r.locks, errs[3] = tx.Locks().List(forge.LockFilter{}, page)
+		return errors.Join(errs[:]...)
+	}))
+	require.Less(t, len(r.actions), forge.MaxPage, "all of them were read")
+	return r
+}
+
+// check looks at what the workers left, and says what it saw.
+func (j *jobs) check(t *testing.T) string {
+	t.Helper()
+	r := j.records(t)
+	for _, a := range r.actions {
+		require.Equal(t, forge.ActionFinished, a.Status, "%s %s: %v", a.Kind, a.ID, describe(a))
+		require.Empty(t, a.Holder, "%s %s has a holder", a.Kind, a.ID)
+		require.Zero(t, a.Lease, "%s %s has a lease", a.Kind, a.ID)
+		require.Empty(t, a.Waits)
+	}
+	for _, l := range r.locks {
+		require.Empty(t, l.Holder, "the lock %s is held", l.Key)
+		require.Empty(t, l.Left, "a run is left under the lock %s", l.Key)
+	}
+	deployments, lines := j.checkDeployments(t, r)
+	here, there, deleted := j.checkMachines(t, r.servers)
+	j.checkKeys(t)
+	return fmt.Sprintf("%d actions finished; %d deployments ran once each; %d lines, 1..%d in each; %d machines here for as many servers, "+
+		"%d at the faulty cloud, %d deleted, %d made (faults: %s); %d keys put, %d taken away; no lease, no lock, nothing running",
+		len(r.actions), deployments, lines, j.lines, here, there, deleted, j.cloud.Made(), counts(j.cloud.wrong),
+		len(j.granted), len(j.revoked))
+}
+
+// checkDeployments looks at the server, where each deployment noted that it ran,
+// and at the logs.
+func (j *jobs) checkDeployments(t *testing.T, r records) (deployments, lines int) {
+	t.Helper()
+	actions := map[string]*forge.Action{}
+	for _, a := range r.actions {
+		actions[a.ID] = a
+	}
+	var asked []string
+	for _, d := range r.deployments {
+		require.Equal(t, forge.DeploymentFinished, d.Status, d.Failure)
+		a := actions[d.Action]
+		require.Equal(t, 1, a.Attempt)
+		asked = append(asked, runOf(a))
+		lines += j.checkLog(t, a)
+	}
+	ran := strings.Fields(j.machine.Inside(t, "cat /srv/ran"))
+	slices.Sort(ran)
+	slices.Sort(asked)
+	require.Equal(t, asked, ran, "what was asked for ran once")
+	require.Empty(t, j.machine.Inside(t, "systemctl list-units --plain --no-legend --state=active,activating,deactivating 'forge-run-*'"))
+	return len(asked), lines
+}
+
+func (j *jobs) checkLog(t *testing.T, a *forge.Action) (lines int) {
+	t.Helper()
+	var numbers int64
+	for line, err := range j.Actions.Log(t.Context(), a.ID, 0, 0) {
+		require.NoError(t, err)
+		require.Equal(t, numbers, line.Number, "action %s", a.ID)
+		numbers++
+		if line.Type == forge.LineOutput {
+			lines++
+			require.Equal(t, fmt.Sprintf("line %d", lines), line.Text, "action %s", a.ID)
+		}
+	}
+	require.Equal(t, j.lines, lines, "action %s", a.ID)
+	require.Equal(t, numbers, a.Cursor.Line, "action %s", a.ID)
+	return lines
+}
+
+// checkMachines compares the records with what there is.
+func (j *jobs) checkMachines(t *testing.T, servers []*forge.Server) (here, there, deleted int) {
+	t.Helper()
+	recorded := map[string][]string{}
+	for _, srv := range servers {
+		if srv.Status == forge.ServerDeleted {
+			deleted++
+			continue
+		}
+		require.Equal(t, forge.ServerActive, srv.Status)
+		recorded[srv.Provider] = append(recorded[srv.Provider], srv.ID+" "+srv.ProviderID)
+	}
+	own, err := j.own(t.Context())
+	require.NoError(t, err)
+	require.ElementsMatch(t, recorded["local"], specs(own))
+	require.ElementsMatch(t, recorded["cloud"], specs(j.cloud.Machines()))
+	require.Equal(t, len(j.cloud.Machines())+deleted, j.cloud.Made(), "no second machine was made for a server")
+	return len(own), len(j.cloud.Machines()), deleted
+}
+
+func specs(machines []*provider.Machine) (all []string) {
+	for _, m := range machines {
+		all = append(all, m.SpecID+" "+m.ID)
+	}
+	return all
+}
+
+// checkKeys looks for each key on the machine.
+func (j *jobs) checkKeys(t *testing.T) {
+	t.Helper()
+	file := j.machine.Inside(t, "cat /etc/ssh/authorized_keys.d/forge")
+	for _, key := range j.granted {
+		require.Equal(t, 1, strings.Count(file, strings.Fields(key)[1]))
+	}
+	for _, key := range j.revoked {
+		require.NotContains(t, file, strings.Fields(key)[1])
+	}
+}
+
+var kindOf = regexp.MustCompile(`an action was taken from a silent worker.*kind=(\w+)`)
+
+// takenOver says how often workers went on with what others had left.
+func (w *world) takenOver() string {
+	kinds := map[string]int{}
+	n := 0
+	for _, line := range w.log.with("an action was taken from a silent worker") {
+		if found := kindOf.FindStringSubmatch(line); found != nil {
+			kinds[found[1]]++
+			n++
+		}
+	}
+	return fmt.Sprintf("%d times work was taken from the dead: %s", n, counts(kinds))
+}
+
+func counts(of map[string]int) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		parts = append(parts, fmt.Sprintf("%s %d", name, of[name]))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -87,14 +87,18 @@ func wrongSealer(err error) error {
 		"start with the keyset that has it, or bring that back from its backup"}
 }
 
-// awaitSealer checks the Sealer before anything is done. A store or a KMS that does
-// not answer now is asked again.
+// awaitSealer checks the Sealer before anything is done, and returns an error when
+// it is the wrong one. A store or a KMS that does not answer now is asked again,
+// until ctx is done.
 func (c *core) awaitSealer(ctx context.Context) error {
 	again := &waiting{least: 500 * time.Millisecond, most: 10 * time.Second}
 	for tries := 0; ; tries++ {
 		err := c.checkSealer(ctx, "")
-		if err == nil || ctx.Err() != nil || errors.Is(err, ErrState) {
+		switch {
+		case errors.Is(err, secret.ErrNotAuthentic):
 			return err
+		case err == nil || ctx.Err() != nil:
+			return nil
 		}
 		c.Logger.WarnContext(ctx, "the sealer cannot be checked yet", "error", err)
 		select {

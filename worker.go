@@ -64,7 +64,7 @@ func (h *held) poke() {
 // run works on jobs and sweeps until ctx is done. When something is cancelled, it
 // makes this process look at what it works on.
 func (c *core) run(ctx context.Context, pools queue.Pools) error {
-	if err := c.awaitSealer(ctx); errors.Is(err, ErrState) {
+	if err := c.awaitSealer(ctx); err != nil {
 		return err
 	}
 	var background sync.WaitGroup

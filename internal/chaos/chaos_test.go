@@ -58,7 +58,6 @@ func rampage(t *testing.T, s settings, what string, workers int, usual time.Dura
 		}
 	}
 	require.NoError(t, err, "seed %d: the kills so far: %d", *seed, w.killed)
-	t.Log(w.log.tail(300))
 	done := j.check(t)
 	t.Logf("%d kills (seed %d; %s; %s): %s", w.killed, *seed, what, w.takenOver(), done)
 }

@@ -119,7 +119,7 @@ func (j *journal) await(t *testing.T, text string) {
 		select {
 		case <-more:
 		case <-ctx.Done():
-			require.FailNow(t, "nobody said: "+text, j.tail(40))
+			require.FailNow(t, "nobody said: "+text)
 		}
 	}
 }

@@ -172,8 +172,6 @@ func (w *world) finish(ctx context.Context, action *forge.Action, err error) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	asked := time.Now()
-	defer func() { _, _ = fmt.Fprintf(w.log, "DEBUG %s %s took %v\n", action.Kind, action.ID, time.Since(asked)) }()
 	if _, err = w.Actions.Wait(ctx, action.ID); err == nil {
 		return nil
 	}

@@ -132,7 +132,7 @@ func specs(machines []*provider.Machine) (all []string) {
 // checkKeys looks for each key on the machine.
 func (j *jobs) checkKeys(t *testing.T) {
 	t.Helper()
-	file := j.machine.Inside(t, "cat /etc/ssh/authorized_keys.d/forge")
+	file := keysOn(t, j.machine)
 	for _, key := range j.granted {
 		require.Equal(t, 1, strings.Count(file, strings.Fields(key)[1]))
 	}

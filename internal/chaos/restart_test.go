@@ -1,7 +1,8 @@
 package chaos
 
 import (
-	"errors"
+	"fmt"
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,6 +33,9 @@ func TestPostgresRestartsDuringADeployment(t *testing.T) {
 	require.NoError(t, w.finish(t.Context(), &forge.Action{ID: d.Action, Kind: forge.KindDeploy}, nil))
 	require.NoError(t, worker.end())
 
+	require.NoError(t, w.close()) // its connections are broken
+	w.opened, err = w.settings.open(t.Context(), slog.New(slog.DiscardHandler), false)
+	require.NoError(t, err)
 	j := &jobs{world: w, lines: lines, server: srv, machine: machine}
 	require.Contains(t, j.check(t), "2 deployments ran once")
 }
@@ -40,16 +44,17 @@ func TestPostgresRestartsDuringADeployment(t *testing.T) {
 // for a while, and returns the number of the next one.
 func (w *world) awaitLine(t *testing.T, action string, next int64, text string) int64 {
 	t.Helper()
-	for {
+	require.NoError(t, insist(t.Context(), func() error {
 		for line, err := range w.Actions.Follow(t.Context(), action, next) {
-			if errors.Is(err, forge.ErrUnavailable) {
-				break
+			if err != nil {
+				return err
 			}
-			require.NoError(t, err)
 			require.Equal(t, next, line.Number)
 			if next++; line.Text == text {
-				return next
+				return nil
 			}
 		}
-	}
+		return fmt.Errorf("the log ended without %q", text)
+	}))
+	return next
 }

@@ -172,11 +172,31 @@ func (w *world) finish(ctx context.Context, action *forge.Action, err error) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if _, err = w.Actions.Wait(ctx, action.ID); err == nil {
+	err = insist(ctx, func() error {
+		_, err := w.Actions.Wait(ctx, action.ID)
+		return err
+	})
+	if err == nil {
 		return nil
 	}
 	now, getErr := w.Actions.Get(context.WithoutCancel(ctx), action.ID)
 	return errors.Join(fmt.Errorf("%s %s: %w", action.Kind, action.ID, err), getErr, describe(now))
+}
+
+// insist calls fn until the store answers.
+func insist(ctx context.Context, fn func() error) error {
+	for {
+		err := fn()
+		var ended *forge.ActionError // whatever it is an error of, it was answered
+		if !errors.Is(err, forge.ErrUnavailable) || errors.As(err, &ended) {
+			return err
+		}
+		select {
+		case <-time.After(20 * time.Millisecond): // nobody says when it is back
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 func describe(a *forge.Action) error {

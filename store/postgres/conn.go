@@ -79,7 +79,7 @@ func (c *conn) send(ctx context.Context, b *pgx.Batch) error {
 // rollback ends the transaction, if there is one. A connection on which that fails
 // is closed by its pool.
 func (c *conn) rollback() {
-	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
 	if !c.Conn.Conn().IsClosed() && c.Conn.Conn().PgConn().TxStatus() != 'I' {
 		_, _ = c.Conn.Exec(ctx, "ROLLBACK")

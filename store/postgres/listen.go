@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/seed-797f2c2c/forge"
 )
@@ -92,7 +91,7 @@ func (l *listener) wake() {
 // run listens, on another connection when one fails.
 func (l *listener) run() {
 	for l.ctx.Err() == nil {
-		_ = l.s.pool.AcquireFunc(l.ctx, l.listen)
+		_ = l.listen()
 		l.wake() // what was notified meanwhile is not known
 		select {
 		case <-time.After(listenRetry):
@@ -101,14 +100,24 @@ func (l *listener) run() {
 	}
 }
 
-func (l *listener) listen(c *pgxpool.Conn) error {
-	defer func() { _ = c.Conn().Close(context.WithoutCancel(l.ctx)) }() // it listens: not for others
+// listen takes a connection out of the pool, as it would keep others from it.
+func (l *listener) listen() error {
+	acquired, err := l.s.pool.Acquire(l.ctx)
+	if err != nil {
+		return err
+	}
+	c := acquired.Hijack()
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
+		defer cancel()
+		_ = c.Close(ctx)
+	}()
 	if _, err := c.Exec(l.ctx, "LISTEN "+pgx.Identifier{l.s.channel()}.Sanitize()); err != nil {
 		return err
 	}
 	l.wake()
 	for {
-		if _, err := c.Conn().WaitForNotification(l.ctx); err != nil {
+		if _, err := c.WaitForNotification(l.ctx); err != nil {
 			return err
 		}
 		l.wake()

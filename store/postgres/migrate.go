@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"github.com/seed-797f2c2c/forge"
 )
 
 //go:embed migrations/*.sql
@@ -29,6 +31,13 @@ func Migrations() fs.FS {
 // up to date. Several processes may call it at once. It connects by itself, with
 // the settings of the pool, as it needs a session.
 func (s *Store) Migrate(ctx context.Context) error {
+	var encoding string
+	if err := s.pool.QueryRow(ctx, "SHOW server_encoding").Scan(&encoding); err != nil {
+		return failed(ctx, err)
+	}
+	if encoding != "UTF8" {
+		return &forge.Error{Class: forge.ErrState, Rule: "the database must be of the encoding UTF8, and is of " + encoding}
+	}
 	if _, err := s.pool.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+pgx.Identifier{s.schema}.Sanitize()); err != nil {
 		var exists bool // another process makes it at the same moment
 		const look = `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`
@@ -46,7 +55,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return config.BeforeConnect(ctx, c)
 	}))
 	defer func() { _ = db.Close() }()
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockKey("migrations", s.schema)))
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockKey("migrations", s.schema)),
+		lock.WithLockTimeout(1, 300)) // seconds, times
 	if err != nil {
 		return err
 	}

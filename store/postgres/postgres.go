@@ -3,7 +3,8 @@
 //
 // Updates are serializable: one that met another is tried again, so that the
 // function given to Update may run more than once. The sequences of events
-// follow the order of the commits.
+// follow the order of the commits. An error of the class forge.ErrUnavailable is
+// one of forge.ErrUnknown too when the connection broke at the commit.
 package postgres
 
 import (
@@ -22,8 +23,8 @@ import (
 // Config has the settings of a Store.
 type Config struct {
 	// Pool connects to the database. It is required, and stays the caller's. A
-	// transaction takes one of its connections, and Wait another one for as long
-	// as the store is used.
+	// transaction takes one of its connections. Wait takes one out of it, to
+	// listen on until Close.
 	Pool *pgxpool.Pool
 	// Schema is where the tables are: lower case letters, digits and
 	// underscores, at most 40. Defaults to "forge".
@@ -67,7 +68,7 @@ func New(c Config) (*Store, error) {
 	s := &Store{pool: c.Pool, schema: c.Schema, eventLock: lockKey("events", c.Schema)}
 	s.listener = newListener(s, c.PollOnly)
 	s.dialect = sqlstore.Dialect{
-		Prefix: pgx.Identifier{c.Schema}.Sanitize() + ".", Numbered: true, Locking: " FOR UPDATE",
+		Prefix: pgx.Identifier{c.Schema}.Sanitize() + ".", Numbered: true,
 		HasLabel: `"labels" @> jsonb_build_object(?::text, ?::text)`, Conflict: conflict,
 	}
 	return s, nil

@@ -18,8 +18,8 @@ const (
 	beginUpdate = "BEGIN ISOLATION LEVEL SERIALIZABLE"
 )
 
-// rollbackTimeout bounds the end of a transaction whose context has ended.
-const rollbackTimeout = 5 * time.Second
+// endTimeout bounds what is done after a context has ended.
+const endTimeout = 5 * time.Second
 
 // View calls fn with a snapshot of the store.
 func (s *Store) View(ctx context.Context, fn func(forge.Tx) error) error {

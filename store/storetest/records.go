@@ -3,7 +3,6 @@ package storetest
 import (
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,7 +19,6 @@ func testRecords(t *testing.T, open func(t *testing.T) forge.Store) {
 	testTable(t, open, "Actions", forge.Tx.Actions)
 	testTable(t, open, "Deliveries", forge.Tx.Deliveries)
 	testTable(t, open, "Locks", forge.Tx.Locks)
-	each(t, open, map[string]func(*testing.T, forge.Store){"HugeText": testHugeText})
 }
 
 // testTable checks what is the same for all tables.
@@ -205,14 +203,4 @@ func (tt tableTests[T, F]) growing(t *testing.T, s forge.Store) {
 	for i := range second {
 		require.Equal(t, normal(second[i]), normal(again[i]))
 	}
-}
-
-func testHugeText(t *testing.T, s forge.Store) {
-	huge := strings.Repeat("a line of it, and ünïcödé\n", 1<<20/28)
-	site := &forge.Site{ID: id(), Domain: "a", DeployScript: huge, Labels: map[string]string{"": "", "a'b\"": huge}}
-	action := &forge.Action{ID: id(), Input: forge.Input{Command: huge}, Failure: &forge.Failure{Output: huge}}
-	insert(t, s, forge.Tx.Sites, site)
-	insert(t, s, forge.Tx.Actions, action)
-	require.Equal(t, site, normal(get(t, s, forge.Tx.Sites, site.ID)))
-	require.Equal(t, action, normal(get(t, s, forge.Tx.Actions, action.ID)))
 }

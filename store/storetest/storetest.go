@@ -10,6 +10,9 @@
 //   - keeps times to the microsecond, in any zone, and zero times as zero;
 //   - keeps any valid UTF-8 without NUL, of any length where it does not
 //     select by it, and compares and orders texts byte by byte;
+//   - never fails for any other text, wherever it is: it may keep it as it is,
+//     or with U+FFFD in place of each NUL and of what is not UTF-8, and then
+//     takes what it is asked for in the same way;
 //   - may return an empty list or map as nil;
 //   - checks no references between records, and no values of a status;
 //   - goes on after an Insert that failed with forge.ErrConflict: the
@@ -49,6 +52,7 @@ func Test(t *testing.T, open func(t *testing.T) forge.Store) {
 		test func(t *testing.T, open func(t *testing.T) forge.Store)
 	}{
 		{"Records", testRecords},
+		{"Texts", testTexts},
 		{"Filters", testFilters},
 		{"Unique", testUnique},
 		{"Transactions", testTransactions},

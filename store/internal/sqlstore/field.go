@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // field is a column of a record. Its value points into the record, from which
@@ -100,9 +101,12 @@ func withoutNUL(data string) string {
 }
 
 // clean makes a text safe, which databases refuse with NUL or where it is not
-// UTF-8.
+// UTF-8: as JSON does, by a character for each byte.
 func clean(text string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "\ufffd")
+	if !utf8.ValidString(text) {
+		text = string([]rune(text))
+	}
+	return strings.ReplaceAll(text, "\x00", "\ufffd")
 }
 
 // args are the values of fields.

@@ -22,8 +22,6 @@ type Dialect struct {
 	Numbered bool
 	// Micros is set where a time is a number of microseconds since 1970.
 	Micros bool
-	// Locking stands behind the select of one record that will be changed.
-	Locking string
 	// HasLabel is the condition that the labels have a key with a value, with
 	// a placeholder for each.
 	HasLabel string

@@ -33,9 +33,6 @@ func (t table[T, F]) Get(id string) (*T, error) {
 	r := new(T)
 	fields := t.fields(t.tx.d, r)
 	text := "SELECT " + names(fields) + " FROM {" + t.table + `} WHERE "id" = ?`
-	if t.tx.writes {
-		text += t.tx.d.Locking
-	}
 	found := false
 	err := t.tx.query(t.tx.d.sql(text, clean(id)), func(scan func(...any) error) error {
 		found = true

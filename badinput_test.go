@@ -10,6 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/provider/providertest"
+	queuememory "github.com/seed-797f2c2c/forge/queue/memory"
+	"github.com/seed-797f2c2c/forge/store/memory"
 )
 
 // furnished is a world with something in each state that a refusal needs.
@@ -22,8 +25,10 @@ type furnished struct {
 	done               *forge.Action
 }
 
-func furnish(t *testing.T) *furnished {
-	w := idle(t)
+func furnish(t *testing.T) *furnished { return furnishOn(t, memory.New(memory.Config{})) }
+
+func furnishOn(t *testing.T, store forge.Store) *furnished {
+	w := newWorld(t, store, queuememory.New(queuememory.Config{}), providertest.FakeConfig{})
 	f := &furnished{world: w, server: w.addServer("acme"), key: w.addKey("acme")}
 	f.pending = w.addServer("acme", func(s *forge.Server) { s.Status = forge.ServerPending })
 	f.site = w.addSite(f.server, "example.com", func(s *forge.Site) { s.Aliases = []string{"www.example.com"} })

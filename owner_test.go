@@ -2,9 +2,11 @@ package forge_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"maps"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,9 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/internal/pgtest"
 	"github.com/seed-797f2c2c/forge/provider/providertest"
 	"github.com/seed-797f2c2c/forge/queue"
 	"github.com/seed-797f2c2c/forge/secret"
+	"github.com/seed-797f2c2c/forge/store/memory"
+	"github.com/seed-797f2c2c/forge/store/postgres"
+	"github.com/seed-797f2c2c/forge/store/sqlite"
 )
 
 // method is how a method of a service is tried on records that are not the
@@ -31,7 +37,7 @@ type method struct {
 
 func methods() map[string]method {
 	all := make(map[string]method)
-	for _, some := range []map[string]method{serverMethods(), siteMethods(), keyMethods(), deploymentMethods(), actionMethods()} {
+	for _, some := range []map[string]method{serverMethods(), siteMethods(), keyMethods(), deploymentMethods(), actionMethods(), hookMethods(), forgeMethods()} {
 		maps.Copy(all, some)
 	}
 	return all
@@ -205,6 +211,58 @@ func actionMethods() map[string]method {
 	}
 }
 
+func hookMethods() map[string]method {
+	id := func(call func(context.Context, *forge.Hooks, string) error) method {
+		return method{what: "site", id: func(ctx context.Context, f *forge.Forge, _ *furnished, id string) error {
+			return call(ctx, f.Hooks, id)
+		}}
+	}
+	return map[string]method{
+		"Hooks.Secret": id(func(ctx context.Context, s *forge.Hooks, id string) error {
+			return second(s.Secret(ctx, id, forge.Webhook))
+		}),
+		"Hooks.Rotate": id(func(ctx context.Context, s *forge.Hooks, id string) error {
+			return second(s.Rotate(ctx, id, forge.Webhook, 0))
+		}),
+		"Hooks.Deliveries": {list: func(ctx context.Context, f *forge.Forge, w *furnished) (int, error) {
+			found, err := f.Hooks.Deliveries(ctx, forge.DeliveryFilter{Owner: "acme", Site: w.site.ID}, forge.Page{})
+			return len(found), err
+		}},
+		"Hooks.AllDeliveries": {list: func(ctx context.Context, f *forge.Forge, _ *furnished) (int, error) {
+			return count(f.Hooks.AllDeliveries(ctx, forge.DeliveryFilter{}))
+		}},
+		"Hooks.Handler": {free: "asks for a site's secret before it says whether there is one: TestHooksOfAnOwner"},
+	}
+}
+
+func forgeMethods() map[string]method {
+	return map[string]method{
+		"Forge.Events": {list: func(ctx context.Context, f *forge.Forge, _ *furnished) (int, error) {
+			ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+			defer cancel()
+			for _, err := range f.Events(ctx, &forge.EventFilter{After: forge.Beginning}) {
+				if errors.Is(err, context.DeadlineExceeded) {
+					break
+				}
+				return 1, err
+			}
+			return 0, nil
+		}},
+		"Forge.PurgeOwner":  {free: "takes an owner, and refuses another one: TestPurgeOwner"},
+		"Forge.Purge":       {free: "names no record; an owner's own are removed alone"},
+		"Forge.Reseal":      {free: "names no record; an owner's own are sealed alone"},
+		"Forge.CheckSealer": {free: "says nothing of records"},
+		"Forge.Connections": {free: "says nothing of records"},
+		"Forge.For":         {free: "is what an embedder keeps to itself"},
+		"Forge.As":          {free: "stays with the owner"},
+		"Forge.Run":         {free: "works for all owners"},
+		"Forge.Close":       {free: "is for the process"},
+	}
+}
+
+// ofTests are the methods of Forge that only its tests have.
+var ofTests = []string{"Forge.SetHandler", "Forge.Stub", "Forge.Wrap", "Forge.Insert"}
+
 func second[T any](_ T, err error) error { return err }
 
 // count walks a sequence to its first error.
@@ -221,10 +279,14 @@ func count[T any](seq iter.Seq2[T, error]) (n int, err error) {
 func TestNoMethodIsForgotten(t *testing.T) {
 	t.Parallel()
 	var exported []string
-	for _, service := range []any{&forge.Servers{}, &forge.Sites{}, &forge.Keys{}, &forge.Deployments{}, &forge.Actions{}} {
+	for _, service := range []any{
+		&forge.Servers{}, &forge.Sites{}, &forge.Keys{}, &forge.Deployments{}, &forge.Actions{}, &forge.Hooks{}, &forge.Forge{},
+	} {
 		of := reflect.TypeOf(service)
 		for i := range of.NumMethod() {
-			exported = append(exported, of.Elem().Name()+"."+of.Method(i).Name)
+			if name := of.Elem().Name() + "." + of.Method(i).Name; !slices.Contains(ofTests, name) {
+				exported = append(exported, name)
+			}
 		}
 	}
 	require.ElementsMatch(t, exported, slices.Collect(maps.Keys(methods())))
@@ -233,30 +295,63 @@ func TestNoMethodIsForgotten(t *testing.T) {
 	}
 }
 
-func TestOthersRecordsAreNotThere(t *testing.T) {
+// everyStore runs a test on each of the stores.
+func everyStore(t *testing.T, test func(t *testing.T, store forge.Store)) {
 	t.Parallel()
-	w := furnish(t)
-	d, err := w.Deployments.Trigger(t.Context(), w.site.ID, nil)
-	require.NoError(t, err)
-	ids := map[string]string{"server": w.server.ID, "site": w.site.ID, "key": w.key.ID, "deployment": d.ID, "action": d.Action}
-	before := w.contents()
-	for name, m := range methods() {
-		if m.id != nil {
-			err := m.id(t.Context(), w.For("other"), w, ids[m.what])
-			require.ErrorIs(t, err, forge.ErrNotFound, name)
-			require.Equal(t, m.id(t.Context(), w.For("other"), w, "x").Error(),
-				strings.ReplaceAll(err.Error(), ids[m.what], "x"), "%s tells that there is something", name)
-		}
-		if m.list != nil {
-			n, err := m.list(t.Context(), w.For("acme"), w)
-			require.NoError(t, err, name)
-			require.Positive(t, n, "%s finds the owner's own", name)
-			n, err = m.list(t.Context(), w.For("other"), w)
-			require.NoError(t, err, name)
-			require.Zero(t, n, name)
-		}
-		require.Equal(t, before, w.contents(), name)
+	for name, open := range map[string]func(t *testing.T) forge.Store{
+		"memory": func(*testing.T) forge.Store { return memory.New(memory.Config{}) },
+		"sqlite": func(t *testing.T) forge.Store {
+			store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "forge.db"))
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, store.Close()) })
+			return store
+		},
+		"postgres": func(t *testing.T) forge.Store {
+			url, schema := pgtest.Schema(t)
+			store, err := postgres.New(postgres.Config{Pool: pgtest.Pool(t, url), Schema: schema})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, store.Close()) })
+			require.NoError(t, store.Migrate(t.Context()))
+			return store
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
 	}
+}
+
+func TestOthersRecordsAreNotThere(t *testing.T) {
+	everyStore(t, func(t *testing.T, store forge.Store) {
+		w := furnishOn(t, store)
+		d, err := w.Deployments.Trigger(t.Context(), w.site.ID, nil)
+		require.NoError(t, err)
+		w.put(func(tx forge.Tx) error {
+			return tx.Deliveries().Insert(&forge.Delivery{ID: newID(), Owner: "acme", Site: w.site.ID, Key: "1", Digest: "1"})
+		})
+		ids := map[string]string{
+			"server": w.server.ID, "site": w.site.ID, "key": w.key.ID, "deployment": d.ID, "action": d.Action,
+		}
+		before := w.contents()
+		for name, m := range methods() {
+			if m.id != nil {
+				err := m.id(t.Context(), w.For("other"), w, ids[m.what])
+				require.ErrorIs(t, err, forge.ErrNotFound, name)
+				require.Equal(t, m.id(t.Context(), w.For("other"), w, "x").Error(),
+					strings.ReplaceAll(err.Error(), ids[m.what], "x"), "%s tells that there is something", name)
+			}
+			if m.list != nil {
+				n, err := m.list(t.Context(), w.For("acme"), w)
+				require.NoError(t, err, name)
+				require.Positive(t, n, "%s finds the owner's own", name)
+				n, err = m.list(t.Context(), w.For("other"), w)
+				require.NoError(t, err, name)
+				require.Zero(t, n, name)
+			}
+			require.Equal(t, before, w.contents(), name)
+		}
+	})
 }
 
 func TestOthersEventsAreNotSeen(t *testing.T) {

@@ -83,6 +83,7 @@ type contents struct {
 	Deployments []*forge.Deployment
 	Actions     []*forge.Action
 	Locks       []*forge.Lock
+	Deliveries  []*forge.Delivery
 	LastEvent   int64
 	Jobs        []queue.Job
 	Calls       []providertest.Call
@@ -92,7 +93,7 @@ func (w *world) contents() (c contents) {
 	w.t.Helper()
 	page := forge.Page{Limit: forge.MaxPage}
 	require.NoError(w.t, w.store.View(w.t.Context(), func(tx forge.Tx) error {
-		var errs [8]error
+		var errs [9]error
 		c.Servers, errs[0] = tx.Servers().List(forge.ServerFilter{}, page)
 		c.Sites, errs[1] = tx.Sites().List(forge.SiteFilter{}, page)
 		c.Keys, errs[2] = tx.Keys().List(forge.KeyFilter{}, page)
@@ -101,6 +102,7 @@ func (w *world) contents() (c contents) {
 		c.Actions, errs[5] = tx.Actions().List(forge.ActionFilter{}, page)
 		c.Locks, errs[6] = tx.Locks().List(forge.LockFilter{}, page)
 		c.LastEvent, errs[7] = tx.LastEvent()
+		c.Deliveries, errs[8] = tx.Deliveries().List(forge.DeliveryFilter{}, page)
 		return errors.Join(errs[:]...)
 	}))
 	c.Jobs, c.Calls = w.queue.sent(), w.cloud.Calls()

@@ -2,6 +2,7 @@ package forge
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/seed-797f2c2c/forge/queue"
@@ -17,8 +18,9 @@ const sweepGrace = time.Second
 func (c *core) sweepAll(ctx context.Context, pools queue.Pools) {
 	tick := time.NewTicker(min(c.Lease/3, 5*time.Second))
 	defer tick.Stop()
+	late := newUnheard(c.Lease)
 	for {
-		if err := c.sweep(ctx, pools); err != nil && ctx.Err() == nil {
+		if err := c.sweep(ctx, pools, late); err != nil && ctx.Err() == nil {
 			c.Logger.WarnContext(ctx, "the sweep failed and will be repeated", "error", err)
 		}
 		select {
@@ -29,11 +31,11 @@ func (c *core) sweepAll(ctx context.Context, pools queue.Pools) {
 	}
 }
 
-func (c *core) sweep(ctx context.Context, pools queue.Pools) error {
+func (c *core) sweep(ctx context.Context, pools queue.Pools, late *unheard) error {
 	if err := c.sweepLeases(ctx); err != nil {
 		return err
 	}
-	return c.sweepDue(ctx, pools)
+	return c.sweepDue(ctx, pools, late)
 }
 
 // sweepLeases hands out what dead holders left.
@@ -61,17 +63,25 @@ func (c *core) sweepLeases(ctx context.Context) error {
 	return nil
 }
 
-// sweepDue repeats the wake-ups that should have been heard by now.
-func (c *core) sweepDue(ctx context.Context, pools queue.Pools) error {
+// sweepDue repeats the wake-ups that should have been heard by now, and replaces
+// those of which repeating is of no use.
+func (c *core) sweepDue(ctx context.Context, pools queue.Pools, late *unheard) error {
 	due, err := c.collect(ctx, func(now time.Time) ActionFilter { return ActionFilter{Due: now.Add(-sweepGrace)} })
 	if err != nil {
 		return err
 	}
+	due = slices.DeleteFunc(due, func(a *Action) bool {
+		spec, known := c.jobs[a.Kind]
+		return !known || spec.run == nil || pools[spec.pool] == 0 // work of others
+	})
+	late.note(due)
 	for _, a := range due {
-		if spec, known := c.jobs[a.Kind]; !known || spec.run == nil || pools[spec.pool] == 0 {
-			continue // work of others
+		if late.tooLong(a) {
+			err = c.replaceWakeUp(ctx, a)
+		} else {
+			err = c.Queue.Enqueue(ctx, c.wakeUp(a))
 		}
-		if err := c.Queue.Enqueue(ctx, c.wakeUp(a)); err != nil {
+		if err != nil {
 			return err
 		}
 	}

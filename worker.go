@@ -231,6 +231,8 @@ func (c *core) renew(ctx context.Context, w *work, poked <-chan struct{}, cancel
 		case errors.Is(err, errLeaseLost):
 			cancel(errLeaseLost)
 			return
+		case ctx.Err() != nil: // the work is done
+			return
 		case err != nil:
 			c.Logger.WarnContext(ctx, "a lease could not be renewed", "action", w.action.ID, "error", err)
 		default:

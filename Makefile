@@ -2,6 +2,8 @@
 export PATH := $(CURDIR)/.cache/bin:$(PATH)
 
 FUZZTIME ?= 1m
+SEED ?= 1
+KILLS ?= 50
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,6 +20,10 @@ test-matrix: ## the tests on real machines, on Debian 13 too
 	@scripts/setup test
 	@scripts/machines debian-12 debian-13
 
+chaos: ## workers that are killed, KILLS times (50) by the plan of SEED (1)
+	@scripts/setup test
+	@scripts/chaos $(SEED) $(KILLS)
+
 bench: ## the benchmarks of all packages
 	@scripts/setup test
 	@scripts/bench
@@ -29,4 +35,4 @@ lint: ## the linters alone
 	@scripts/setup test
 	@scripts/lint
 
-.PHONY: help demo test test-matrix bench fuzz lint
+.PHONY: help demo test test-matrix chaos bench fuzz lint

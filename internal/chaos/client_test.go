@@ -81,7 +81,9 @@ func (c *client) machine(ctx context.Context, what string, argument any) (*provi
 }
 
 // pass waits at the gate of a worker.
-func (c *client) pass(ctx context.Context, worker string) error { return c.ask(ctx, "pass", worker, nil) }
+func (c *client) pass(ctx context.Context, worker string) error {
+	return c.ask(ctx, "pass", worker, nil)
+}
 
 // Validate implements provider.Provider.
 func (c *client) Validate(context.Context) error { return nil }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # A deployment: says once that it ran, and prints numbered lines.
 run=${FORGE_RUN_DIR%/files}
 echo "${run##*/}" >>/srv/ran

@@ -48,7 +48,7 @@ func TestTheJobOfADeadProcessIsInNobodysWay(t *testing.T) {
 	for _, id := range []string{"a.1", "a.2"} {
 		require.NoError(t, q.Enqueue(t.Context(), queue.Job{ID: id, Kind: "test", Pool: "default"}))
 	}
-	require.Equal(t, "a.2", (<-got).ID, "the next epoch comes, and what still counts as running does not")
+	require.Equal(t, "a.2", recv(t, got, "the next epoch").ID, "what still counts as running does not come")
 	require.Equal(t, 1, count(t, pool, schema, "args->>'id' = 'a.1' AND state = 'running'"))
 }
 
@@ -71,14 +71,14 @@ func TestARestartOfTheDatabaseLosesNothing(t *testing.T) {
 	got := make(chan queue.Job, 3)
 	run(t, q, queue.Pools{"default": 1}, report(got))
 	require.NoError(t, q.Enqueue(t.Context(), queue.Job{ID: "before.1", Kind: "test", Pool: "default"}))
-	require.Equal(t, "before.1", (<-got).ID)
+	require.Equal(t, "before.1", recv(t, got, "a job").ID)
 
 	due := time.Now().Add(2 * time.Second)
 	require.NoError(t, q.Enqueue(t.Context(), queue.Job{ID: "meanwhile.1", Kind: "test", Pool: "default", RunAt: due}))
 	s.Kill(t)
 	require.Error(t, q.Enqueue(t.Context(), queue.Job{ID: "lost.1", Kind: "test", Pool: "default"}))
 	s.Start(t)
-	require.Equal(t, "meanwhile.1", (<-got).ID, "what was enqueued outlives a crash")
+	require.Equal(t, "meanwhile.1", recv(t, got, "what was enqueued before a crash").ID)
 	require.NoError(t, q.Enqueue(t.Context(), queue.Job{ID: "after.1", Kind: "test", Pool: "default"}))
-	require.Equal(t, "after.1", (<-got).ID)
+	require.Equal(t, "after.1", recv(t, got, "a job after it").ID)
 }

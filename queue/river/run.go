@@ -50,12 +50,11 @@ func (q *Queue) Run(ctx context.Context, pools queue.Pools, handle queue.Handler
 	if err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
-	if err := c.Start(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
+	switch err := c.Start(ctx); {
+	case err == nil:
+		<-c.Stopped()
+	case ctx.Err() == nil: // else it is over before it has begun
 		return fmt.Errorf("run: %w", err)
 	}
-	<-c.Stopped()
 	return nil
 }

@@ -55,8 +55,3 @@ func BenchmarkContention(b *testing.B) {
 		})
 	}
 }
-
-func update(t testing.TB, s forge.Store, fn func(forge.Tx) error) {
-	t.Helper()
-	require.NoError(t, s.Update(t.Context(), fn))
-}

@@ -83,7 +83,7 @@ func testRollBack(t *testing.T, s forge.Store) {
 		require.NoError(t, e.do(tx))
 		return errChanged
 	})
-	require.ErrorIs(t, err, errChanged)
+	require.Equal(t, errChanged, err, "as it is")
 	e.requireNone(t, s)
 	require.ErrorIs(t, s.View(t.Context(), func(forge.Tx) error { return errChanged }), errChanged)
 }

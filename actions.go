@@ -11,6 +11,9 @@ type Actions struct{ f *Forge }
 
 // Get returns an action.
 func (s *Actions) Get(ctx context.Context, id string) (a *Action, err error) {
+	if _, err := s.f.ask(ctx, "Actions.Get", Subject{SubjectAction, id}); err != nil {
+		return nil, err
+	}
 	err = s.f.core.Store.View(ctx, func(tx Tx) error {
 		a, err = s.f.action(tx, id)
 		return err
@@ -25,6 +28,9 @@ func (f *Forge) action(tx Tx, id string) (*Action, error) {
 
 // List returns a page of the actions that the filter selects.
 func (s *Actions) List(ctx context.Context, filter ActionFilter, page Page) ([]*Action, error) {
+	if _, err := s.f.ask(ctx, "Actions.List"); err != nil {
+		return nil, err
+	}
 	if s.f.narrow(&filter.Owner) {
 		return nil, nil
 	}
@@ -33,8 +39,10 @@ func (s *Actions) List(ctx context.Context, filter ActionFilter, page Page) ([]*
 
 // All yields every action that the filter selects, page by page.
 func (s *Actions) All(ctx context.Context, filter ActionFilter) iter.Seq2[*Action, error] {
-	return all(func(page Page) ([]*Action, error) { return s.List(ctx, filter, page) },
-		func(a *Action) string { return a.ID })
+	return asking(ctx, s.f, "Actions.All", nil, func(f *Forge) iter.Seq2[*Action, error] {
+		return all(func(page Page) ([]*Action, error) { return f.Actions.List(ctx, filter, page) },
+			func(a *Action) string { return a.ID })
+	})
 }
 
 // ActionError says that an action ended other than finished.
@@ -68,12 +76,16 @@ func (e *ActionError) Unwrap() error {
 // Wait waits for the end of an action. Where it ended other than finished, it
 // is returned with an *ActionError.
 func (s *Actions) Wait(ctx context.Context, id string) (*Action, error) {
+	f, err := s.f.ask(ctx, "Actions.Wait", Subject{SubjectAction, id})
+	if err != nil {
+		return nil, err
+	}
 	changes := s.f.core.hub.subscribe(func(e *Event) bool {
 		return e.Type == EventStatus && e.Subject == Subject{SubjectAction, id}
 	})
 	defer changes.close()
 	for {
-		a, err := s.Get(ctx, id)
+		a, err := f.Actions.Get(ctx, id)
 		switch {
 		case err != nil:
 			return nil, err
@@ -93,6 +105,9 @@ func (s *Actions) Wait(ctx context.Context, id string) (*Action, error) {
 // and its own end decides: a command that finished first is finished. It
 // returns an error of class ErrState when the action has ended.
 func (s *Actions) Cancel(ctx context.Context, id string) error {
+	if _, err := s.f.ask(ctx, "Actions.Cancel", Subject{SubjectAction, id}); err != nil {
+		return err
+	}
 	return s.f.core.update(ctx, func(t *txn) error {
 		a, err := s.f.action(t, id)
 		if err != nil {

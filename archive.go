@@ -6,6 +6,9 @@ import "context"
 // asked for on it any more, and no connection to it is kept. Its records stay,
 // and it can be deleted. It is refused while anything is under way there.
 func (s *Servers) Archive(ctx context.Context, id string) error {
+	if _, err := s.f.ask(ctx, "Servers.Archive", Subject{SubjectServer, id}); err != nil {
+		return err
+	}
 	err := s.f.core.update(ctx, func(t *txn) error {
 		srv, err := s.f.server(t, id)
 		if err != nil {
@@ -27,6 +30,9 @@ func (s *Servers) Archive(ctx context.Context, id string) error {
 
 // Unarchive brings an archived server back to the state that it was archived in.
 func (s *Servers) Unarchive(ctx context.Context, id string) error {
+	if _, err := s.f.ask(ctx, "Servers.Unarchive", Subject{SubjectServer, id}); err != nil {
+		return err
+	}
 	return s.f.core.update(ctx, func(t *txn) error {
 		srv, err := s.f.server(t, id)
 		if err != nil {

@@ -75,7 +75,11 @@ type Credentials struct {
 // Credentials returns the credentials of a server. Those of one that is deleted
 // are gone.
 func (s *Servers) Credentials(ctx context.Context, id string) (*Credentials, error) {
-	srv, err := s.Get(ctx, id)
+	f, err := s.f.ask(ctx, "Servers.Credentials", Subject{SubjectServer, id})
+	if err != nil {
+		return nil, err
+	}
+	srv, err := f.Servers.Get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +106,9 @@ func (s *Servers) Credentials(ctx context.Context, id string) (*Credentials, err
 // authorized_keys format: after a HostKeyError, when the key was changed on
 // purpose. Its connections are closed.
 func (s *Servers) PinHostKey(ctx context.Context, id, hostKey string) error {
+	if _, err := s.f.ask(ctx, "Servers.PinHostKey", Subject{SubjectServer, id}); err != nil {
+		return err
+	}
 	key, err := validate.PublicKey("host_key", hostKey)
 	if err != nil {
 		return asInvalid(err)

@@ -12,6 +12,9 @@ type Deployments struct{ f *Forge }
 
 // Get returns a deployment.
 func (s *Deployments) Get(ctx context.Context, id string) (d *Deployment, err error) {
+	if _, err := s.f.ask(ctx, "Deployments.Get", Subject{SubjectDeployment, id}); err != nil {
+		return nil, err
+	}
 	err = s.f.core.Store.View(ctx, func(tx Tx) error {
 		d, err = s.f.deployment(tx, id)
 		return err
@@ -26,6 +29,9 @@ func (f *Forge) deployment(tx Tx, id string) (*Deployment, error) {
 
 // List returns a page of the deployments that the filter selects.
 func (s *Deployments) List(ctx context.Context, filter DeploymentFilter, page Page) ([]*Deployment, error) {
+	if _, err := s.f.ask(ctx, "Deployments.List"); err != nil {
+		return nil, err
+	}
 	if s.f.narrow(&filter.Owner) {
 		return nil, nil
 	}
@@ -34,8 +40,10 @@ func (s *Deployments) List(ctx context.Context, filter DeploymentFilter, page Pa
 
 // All yields every deployment that the filter selects, page by page.
 func (s *Deployments) All(ctx context.Context, filter DeploymentFilter) iter.Seq2[*Deployment, error] {
-	return all(func(page Page) ([]*Deployment, error) { return s.List(ctx, filter, page) },
-		func(d *Deployment) string { return d.ID })
+	return asking(ctx, s.f, "Deployments.All", nil, func(f *Forge) iter.Seq2[*Deployment, error] {
+		return all(func(page Page) ([]*Deployment, error) { return f.Deployments.List(ctx, filter, page) },
+			func(d *Deployment) string { return d.ID })
+	})
 }
 
 // DeployOpts are the options of Deployments.Trigger.
@@ -48,6 +56,9 @@ type DeployOpts struct {
 // same branch and commit is pending already, it covers this trigger too and is
 // returned; one of another branch or commit is superseded.
 func (s *Deployments) Trigger(ctx context.Context, siteID string, opts *DeployOpts) (*Deployment, error) {
+	if _, err := s.f.ask(ctx, "Deployments.Trigger", Subject{SubjectSite, siteID}); err != nil {
+		return nil, err
+	}
 	if opts == nil {
 		opts = &DeployOpts{}
 	}
@@ -141,22 +152,30 @@ func (c *core) retrigger(t *txn, was, now *Site) error {
 
 // Cancel asks for the end of a deployment, as Actions.Cancel does.
 func (s *Deployments) Cancel(ctx context.Context, id string) error {
-	d, err := s.Get(ctx, id)
+	f, err := s.f.ask(ctx, "Deployments.Cancel", Subject{SubjectDeployment, id})
 	if err != nil {
 		return err
 	}
-	return s.f.Actions.Cancel(ctx, d.Action)
+	d, err := f.Deployments.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	return f.Actions.Cancel(ctx, d.Action)
 }
 
 // Wait waits for the end of a deployment. Where it ended other than finished, it
 // is returned with an *ActionError.
 func (s *Deployments) Wait(ctx context.Context, id string) (*Deployment, error) {
-	d, err := s.Get(ctx, id)
+	f, err := s.f.ask(ctx, "Deployments.Wait", Subject{SubjectDeployment, id})
 	if err != nil {
 		return nil, err
 	}
-	_, waitErr := s.f.Actions.Wait(ctx, d.Action)
-	if d, err = s.Get(context.WithoutCancel(ctx), id); err != nil {
+	d, err := f.Deployments.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	_, waitErr := f.Actions.Wait(ctx, d.Action)
+	if d, err = f.Deployments.Get(context.WithoutCancel(ctx), id); err != nil {
 		return nil, err
 	}
 	return d, waitErr
@@ -164,12 +183,14 @@ func (s *Deployments) Wait(ctx context.Context, id string) (*Deployment, error) 
 
 // Follow yields the lines of a deployment, as Actions.Follow does.
 func (s *Deployments) Follow(ctx context.Context, id string, from int64) iter.Seq2[Line, error] {
-	return func(yield func(Line, error) bool) {
-		d, err := s.Get(ctx, id)
-		if err != nil {
-			yield(Line{}, err)
-			return
+	return asking(ctx, s.f, "Deployments.Follow", []Subject{{SubjectDeployment, id}}, func(f *Forge) iter.Seq2[Line, error] {
+		return func(yield func(Line, error) bool) {
+			d, err := f.Deployments.Get(ctx, id)
+			if err != nil {
+				yield(Line{}, err)
+				return
+			}
+			f.Actions.Follow(ctx, d.Action, from)(yield)
 		}
-		s.f.Actions.Follow(ctx, d.Action, from)(yield)
-	}
+	})
 }

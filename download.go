@@ -16,9 +16,13 @@ import (
 // there is nothing to read, as the action is not there or its log was removed, it
 // returns the error before it writes anything.
 func (s *Actions) Download(ctx context.Context, id string, w io.Writer) (int64, error) {
+	f, err := s.f.ask(ctx, "Actions.Download", Subject{SubjectAction, id})
+	if err != nil {
+		return 0, err
+	}
 	counted := &countingWriter{w: w}
 	out := bufio.NewWriterSize(counted, 32<<10)
-	for line, err := range s.Log(ctx, id, 0, 0) {
+	for line, err := range f.Actions.Log(ctx, id, 0, 0) {
 		if err != nil {
 			_ = out.Flush() // what was read before; the reading's own error is the one to return
 			return counted.n, err
@@ -36,7 +40,7 @@ func (s *Actions) Download(ctx context.Context, id string, w io.Writer) (int64, 
 			return counted.n, err
 		}
 	}
-	err := out.Flush()
+	err = out.Flush()
 	return counted.n, err
 }
 

@@ -12,6 +12,8 @@ var (
 	ErrInvalid = errors.New("invalid")
 	// ErrNotFound: there is no such record, or it belongs to another owner.
 	ErrNotFound = errors.New("not found")
+	// ErrDenied: Config.Authorize does not allow it.
+	ErrDenied = errors.New("denied")
 	// ErrConflict: what should be made exists already.
 	ErrConflict = errors.New("conflict")
 	// ErrState: the record's state does not allow this now.

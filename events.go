@@ -16,6 +16,10 @@ func (f *Forge) Events(ctx context.Context, filter *EventFilter) iter.Seq2[Event
 		filter = &EventFilter{}
 	}
 	wanted := *filter
+	return asking(ctx, f, "Forge.Events", nil, func(f *Forge) iter.Seq2[Event, error] { return f.events(ctx, wanted) })
+}
+
+func (f *Forge) events(ctx context.Context, wanted EventFilter) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		// Any event wakes the reading, which looks what it is: that way a
 		// reader keeps its place in events which are not for it.

@@ -28,6 +28,9 @@ type ExecOpts struct {
 // Exec runs a command on a server apart from any connection, with an action and
 // a log. It is for what changes something or takes time.
 func (s *Servers) Exec(ctx context.Context, id string, opts ExecOpts) (action *Action, err error) {
+	if _, err := s.f.ask(ctx, "Servers.Exec", Subject{SubjectServer, id}); err != nil {
+		return nil, err
+	}
 	var v values
 	command := v.text(validate.Command("command", opts.Command))
 	user := v.text(loginUser(opts.User))
@@ -88,6 +91,9 @@ type RunOpts struct {
 // together with an *sshexec.ExitError. The result is what the script printed, as
 // it is; in the error, which may reach a log, secrets are masked.
 func (s *Servers) Run(ctx context.Context, id string, opts RunOpts) (*sshexec.Result, error) {
+	if _, err := s.f.ask(ctx, "Servers.Run", Subject{SubjectServer, id}); err != nil {
+		return nil, err
+	}
 	var v values
 	script := v.text(validate.Command("script", opts.Script))
 	user := v.text(loginUser(opts.User))

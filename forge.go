@@ -49,6 +49,12 @@ type Config struct {
 	Retention Retention
 	// SSH configures the connections to servers.
 	SSH sshexec.PoolConfig
+	// Authorize is asked before each call of a service, reads too, and what it
+	// returns is returned in an error of class ErrDenied, or as it is where it is an
+	// *Error. Calls of webhooks, which show a site's secret instead, and the work
+	// itself are not asked for. It adds to the owners of For, which hold in any
+	// case. Defaults to allowing all.
+	Authorize func(context.Context, Access) error
 	// Observe is told what metrics and traces are made of; see package
 	// observe/otel. It is called where that happens, from many goroutines, and
 	// has to return at once.
@@ -70,6 +76,7 @@ type Forge struct {
 	scoped bool // sees the records of owner alone
 	owner  string
 	actor  string
+	asked  bool // Config.Authorize has allowed what this one is for
 }
 
 // core is what all scopes of a Forge share.

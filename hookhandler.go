@@ -113,7 +113,7 @@ func (h *hookHandler) deployURL(r *http.Request, id, token string) hookAnswer {
 	}
 	ctx, cancel := finishing(r.Context())
 	defer cancel()
-	d, err := h.hooks.f.As("deploy url").Deployments.Trigger(ctx, id, nil)
+	d, err := h.hooks.f.As("deploy url").unasked().Deployments.Trigger(ctx, id, nil)
 	if err != nil {
 		return h.failed(ctx, id, err)
 	}

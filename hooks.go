@@ -26,7 +26,11 @@ const (
 
 // Secret returns the secret of one of a site's hooks.
 func (s *Hooks) Secret(ctx context.Context, siteID string, hook Hook) (secret.Secret, error) {
-	site, err := s.f.Sites.Get(ctx, siteID)
+	f, err := s.f.ask(ctx, "Hooks.Secret", Subject{SubjectSite, siteID})
+	if err != nil {
+		return secret.Secret{}, err
+	}
+	site, err := f.Sites.Get(ctx, siteID)
 	if err != nil {
 		return secret.Secret{}, err
 	}
@@ -44,6 +48,9 @@ func (s *Hooks) Secret(ctx context.Context, siteID string, hook Hook) (secret.Se
 // before it is good for a time too, so that it can be replaced where it is in
 // use; with a keep of 0 it is good no more.
 func (s *Hooks) Rotate(ctx context.Context, siteID string, hook Hook, keep time.Duration) (secret.Secret, error) {
+	if _, err := s.f.ask(ctx, "Hooks.Rotate", Subject{SubjectSite, siteID}); err != nil {
+		return secret.Secret{}, err
+	}
 	if _, err := new(Site).hook(hook); err != nil {
 		return secret.Secret{}, err
 	}
@@ -79,6 +86,9 @@ func (s *Hooks) Rotate(ctx context.Context, siteID string, hook Hook, keep time.
 // Deliveries returns a page of the webhooks that were received and that the
 // filter selects.
 func (s *Hooks) Deliveries(ctx context.Context, filter DeliveryFilter, page Page) ([]*Delivery, error) {
+	if _, err := s.f.ask(ctx, "Hooks.Deliveries"); err != nil {
+		return nil, err
+	}
 	if s.f.narrow(&filter.Owner) {
 		return nil, nil
 	}
@@ -88,8 +98,10 @@ func (s *Hooks) Deliveries(ctx context.Context, filter DeliveryFilter, page Page
 // AllDeliveries yields every webhook that was received and that the filter
 // selects, page by page.
 func (s *Hooks) AllDeliveries(ctx context.Context, filter DeliveryFilter) iter.Seq2[*Delivery, error] {
-	return all(func(page Page) ([]*Delivery, error) { return s.Deliveries(ctx, filter, page) },
-		func(d *Delivery) string { return d.ID })
+	return asking(ctx, s.f, "Hooks.AllDeliveries", nil, func(f *Forge) iter.Seq2[*Delivery, error] {
+		return all(func(page Page) ([]*Delivery, error) { return f.Hooks.Deliveries(ctx, filter, page) },
+			func(d *Delivery) string { return d.ID })
+	})
 }
 
 // hook is where the site keeps the secret of a hook.

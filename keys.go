@@ -22,6 +22,9 @@ type KeyOpts struct {
 // Add adds a key. It puts it on no server: see Sync. Keys are ed25519, ecdsa,
 // rsa of 2048 to 8192 bits, or such of a security key.
 func (s *Keys) Add(ctx context.Context, opts KeyOpts) (*Key, error) {
+	if _, err := s.f.ask(ctx, "Keys.Add"); err != nil {
+		return nil, err
+	}
 	if err := s.f.checkOwner(); err != nil {
 		return nil, err
 	}
@@ -59,6 +62,9 @@ func (s *Keys) Add(ctx context.Context, opts KeyOpts) (*Key, error) {
 
 // Get returns a key.
 func (s *Keys) Get(ctx context.Context, id string) (k *Key, err error) {
+	if _, err := s.f.ask(ctx, "Keys.Get", Subject{SubjectKey, id}); err != nil {
+		return nil, err
+	}
 	err = s.f.core.Store.View(ctx, func(tx Tx) error {
 		k, err = s.f.key(tx, id)
 		return err
@@ -73,6 +79,9 @@ func (f *Forge) key(tx Tx, id string) (*Key, error) {
 
 // List returns a page of the keys that the filter selects.
 func (s *Keys) List(ctx context.Context, filter KeyFilter, page Page) ([]*Key, error) {
+	if _, err := s.f.ask(ctx, "Keys.List"); err != nil {
+		return nil, err
+	}
 	if s.f.narrow(&filter.Owner) {
 		return nil, nil
 	}
@@ -81,12 +90,17 @@ func (s *Keys) List(ctx context.Context, filter KeyFilter, page Page) ([]*Key, e
 
 // All yields every key that the filter selects, page by page.
 func (s *Keys) All(ctx context.Context, filter KeyFilter) iter.Seq2[*Key, error] {
-	return all(func(page Page) ([]*Key, error) { return s.List(ctx, filter, page) },
-		func(k *Key) string { return k.ID })
+	return asking(ctx, s.f, "Keys.All", nil, func(f *Forge) iter.Seq2[*Key, error] {
+		return all(func(page Page) ([]*Key, error) { return f.Keys.List(ctx, filter, page) },
+			func(k *Key) string { return k.ID })
+	})
 }
 
 // Grants returns a page of where keys may log in.
 func (s *Keys) Grants(ctx context.Context, filter GrantFilter, page Page) ([]*Grant, error) {
+	if _, err := s.f.ask(ctx, "Keys.Grants"); err != nil {
+		return nil, err
+	}
 	if s.f.narrow(&filter.Owner) {
 		return nil, nil
 	}
@@ -95,6 +109,9 @@ func (s *Keys) Grants(ctx context.Context, filter GrantFilter, page Page) ([]*Gr
 
 // Delete removes a key that no server has. Revoke it first.
 func (s *Keys) Delete(ctx context.Context, id string) error {
+	if _, err := s.f.ask(ctx, "Keys.Delete", Subject{SubjectKey, id}); err != nil {
+		return err
+	}
 	return s.f.core.update(ctx, func(t *txn) error {
 		key, err := s.f.key(t, id)
 		if err != nil {
@@ -123,14 +140,29 @@ type SyncOpts struct {
 	User    string   // unix user. Defaults to "forge".
 }
 
+// subjects are the records that the options name, after the key.
+func (o SyncOpts) subjects(keyID string) []Subject {
+	all := []Subject{{SubjectKey, keyID}}
+	for _, id := range o.Servers {
+		all = append(all, Subject{SubjectServer, id})
+	}
+	return all
+}
+
 // Sync lets a key log in to servers. The action has a part for each server, and
 // the state of each is in its grant.
 func (s *Keys) Sync(ctx context.Context, keyID string, opts SyncOpts) (*Action, error) {
+	if _, err := s.f.ask(ctx, "Keys.Sync", opts.subjects(keyID)...); err != nil {
+		return nil, err
+	}
 	return s.change(ctx, keyID, opts, KindSyncKeys, KindSyncKey, GrantPending)
 }
 
 // Revoke takes a key away from servers where it was synced.
 func (s *Keys) Revoke(ctx context.Context, keyID string, opts SyncOpts) (*Action, error) {
+	if _, err := s.f.ask(ctx, "Keys.Revoke", opts.subjects(keyID)...); err != nil {
+		return nil, err
+	}
 	return s.change(ctx, keyID, opts, KindRevokeKeys, KindRevokeKey, GrantRevoking)
 }
 

@@ -38,6 +38,19 @@ func all[T any](read func(Page) ([]*T, error), id func(*T) string) iter.Seq2[*T,
 	}
 }
 
+// asking yields what seq does, where Config.Authorize allows it.
+func asking[T any](ctx context.Context, f *Forge, method string, subject []Subject, seq func(*Forge) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		f, err := f.ask(ctx, method, subject...)
+		if err != nil {
+			var none T
+			yield(none, err)
+			return
+		}
+		seq(f)(yield)
+	}
+}
+
 // sitesOn yields the sites of a server.
 func sitesOn(tx Tx, serverID string) iter.Seq2[*Site, error] {
 	return all(func(page Page) ([]*Site, error) { return tx.Sites().List(SiteFilter{Server: serverID}, page) },

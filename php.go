@@ -14,12 +14,18 @@ import (
 // image and on Stack.Source. The server's record has the version when the
 // action is finished; one that fails can be asked for again.
 func (s *Servers) AddPHP(ctx context.Context, id, version string) (*Action, error) {
+	if _, err := s.f.ask(ctx, "Servers.AddPHP", Subject{SubjectServer, id}); err != nil {
+		return nil, err
+	}
 	return s.changePHP(ctx, id, KindAddPHP, version)
 }
 
 // RemovePHP takes a version of PHP away from a server, with its packages and
 // their settings. It is refused while a site uses the version.
 func (s *Servers) RemovePHP(ctx context.Context, id, version string) (*Action, error) {
+	if _, err := s.f.ask(ctx, "Servers.RemovePHP", Subject{SubjectServer, id}); err != nil {
+		return nil, err
+	}
 	return s.changePHP(ctx, id, KindRemovePHP, version)
 }
 

@@ -17,6 +17,9 @@ import (
 // part at a time: where it ends with an error in between, what was counted is
 // gone, and another call goes on. A Forge with an owner can remove that one alone.
 func (f *Forge) PurgeOwner(ctx context.Context, owner string) (total Purged, err error) {
+	if _, err := f.ask(ctx, "Forge.PurgeOwner"); err != nil {
+		return total, err
+	}
 	if _, err := validate.Owner("owner", owner); err != nil {
 		return total, asInvalid(err)
 	}

@@ -17,7 +17,7 @@ func (s *Actions) Log(ctx context.Context, id string, from, to int64) iter.Seq2[
 	if to < 0 {
 		return func(yield func(Line, error) bool) { yield(Line{}, invalid("to", "must not be negative")) }
 	}
-	return s.lines(ctx, id, reader{f: s.f, next: max(from, 0), to: to})
+	return s.lines(ctx, "Actions.Log", id, reader{next: max(from, 0), to: to})
 }
 
 // Follow yields the lines of an action from a line on, as they come, until the
@@ -26,22 +26,24 @@ func (s *Actions) Log(ctx context.Context, id string, from, to int64) iter.Seq2[
 // the last that it saw. The log of a parent is that of its parts, one after
 // the other. A slow reader holds nobody up.
 func (s *Actions) Follow(ctx context.Context, id string, from int64) iter.Seq2[Line, error] {
-	return s.lines(ctx, id, reader{f: s.f, next: max(from, 0), follow: true})
+	return s.lines(ctx, "Actions.Follow", id, reader{next: max(from, 0), follow: true})
 }
 
-func (s *Actions) lines(ctx context.Context, id string, r reader) iter.Seq2[Line, error] {
-	return func(yield func(Line, error) bool) {
-		a, err := s.Get(ctx, id)
-		if err != nil {
-			yield(Line{}, err)
-			return
+func (s *Actions) lines(ctx context.Context, method, id string, r reader) iter.Seq2[Line, error] {
+	return asking(ctx, s.f, method, []Subject{{SubjectAction, id}}, func(f *Forge) iter.Seq2[Line, error] {
+		return func(yield func(Line, error) bool) {
+			a, err := f.Actions.Get(ctx, id)
+			if err != nil {
+				yield(Line{}, err)
+				return
+			}
+			r := r // as the sequence may be used again
+			r.f, r.yield = f, yield
+			if err := r.read(ctx, a); err != nil && !errors.Is(err, errStopped) {
+				yield(Line{}, err)
+			}
 		}
-		r := r // as the sequence may be used again
-		r.yield = yield
-		if err := r.read(ctx, a); err != nil && !errors.Is(err, errStopped) {
-			yield(Line{}, err)
-		}
-	}
+	})
 }
 
 // errStopped says that whoever reads has had enough.

@@ -37,6 +37,9 @@ const (
 // asked for later wait for it; commands of Exec are interrupted. A cancel ends
 // the waiting, and no more once the machine was asked to restart.
 func (s *Servers) Reboot(ctx context.Context, id string) (action *Action, err error) {
+	if _, err := s.f.ask(ctx, "Servers.Reboot", Subject{SubjectServer, id}); err != nil {
+		return nil, err
+	}
 	err = s.f.core.update(ctx, func(t *txn) error {
 		srv, err := s.f.activeServer(t, id)
 		if err != nil {

@@ -37,6 +37,9 @@ type ResealReport struct {
 // secret.Rotator. Otherwise it is an error of class ErrState. A Forge with an
 // owner reseals what is its owner's, and does not know what is unused.
 func (f *Forge) Reseal(ctx context.Context) (ResealReport, error) {
+	if _, err := f.ask(ctx, "Forge.Reseal"); err != nil {
+		return ResealReport{}, err
+	}
 	r, ok := f.core.Sealer.(secret.Rotator)
 	if !ok {
 		return ResealReport{}, badState("Config.Sealer has one key alone: it is no secret.Rotator")

@@ -66,6 +66,9 @@ func (p *Purged) add(o Purged) {
 // that was. Calling it in several processes at once does no harm. A Forge with an
 // owner removes what is its owner's, and no events.
 func (f *Forge) Purge(ctx context.Context) (Purged, error) {
+	if _, err := f.ask(ctx, "Forge.Purge"); err != nil {
+		return Purged{}, err
+	}
 	var owner string
 	if f.narrow(&owner) {
 		return Purged{}, nil

@@ -12,6 +12,9 @@ type Servers struct{ f *Forge }
 
 // Get returns a server.
 func (s *Servers) Get(ctx context.Context, id string) (srv *Server, err error) {
+	if _, err := s.f.ask(ctx, "Servers.Get", Subject{SubjectServer, id}); err != nil {
+		return nil, err
+	}
 	err = s.f.core.Store.View(ctx, func(tx Tx) error {
 		srv, err = s.f.server(tx, id)
 		return err
@@ -26,6 +29,9 @@ func (f *Forge) server(tx Tx, id string) (*Server, error) {
 
 // List returns a page of the servers that the filter selects.
 func (s *Servers) List(ctx context.Context, filter ServerFilter, page Page) ([]*Server, error) {
+	if _, err := s.f.ask(ctx, "Servers.List"); err != nil {
+		return nil, err
+	}
 	if s.f.narrow(&filter.Owner) {
 		return nil, nil
 	}
@@ -34,8 +40,10 @@ func (s *Servers) List(ctx context.Context, filter ServerFilter, page Page) ([]*
 
 // All yields every server that the filter selects, page by page.
 func (s *Servers) All(ctx context.Context, filter ServerFilter) iter.Seq2[*Server, error] {
-	return all(func(page Page) ([]*Server, error) { return s.List(ctx, filter, page) },
-		func(srv *Server) string { return srv.ID })
+	return asking(ctx, s.f, "Servers.All", nil, func(f *Forge) iter.Seq2[*Server, error] {
+		return all(func(page Page) ([]*Server, error) { return f.Servers.List(ctx, filter, page) },
+			func(srv *Server) string { return srv.ID })
+	})
 }
 
 // Create asks for a server and returns it with the action that makes it: its
@@ -44,6 +52,9 @@ func (s *Servers) All(ctx context.Context, filter ServerFilter) iter.Seq2[*Serve
 //
 // With an idempotency key that was used before, it returns what was made then.
 func (s *Servers) Create(ctx context.Context, opts ServerOpts) (*Server, *Action, error) {
+	if _, err := s.f.ask(ctx, "Servers.Create"); err != nil {
+		return nil, nil, err
+	}
 	c := s.f.core
 	if err := s.f.checkOwner(); err != nil {
 		return nil, nil, err
@@ -112,6 +123,9 @@ func firstAction(tx Tx, filter ActionFilter) (*Action, error) {
 // Retry takes a server in state ServerError up where it failed: a machine that
 // was not made is asked for again, and an install goes on at the failed step.
 func (s *Servers) Retry(ctx context.Context, id string) (action *Action, err error) {
+	if _, err := s.f.ask(ctx, "Servers.Retry", Subject{SubjectServer, id}); err != nil {
+		return nil, err
+	}
 	err = s.f.core.update(ctx, func(t *txn) error {
 		srv, err := s.f.server(t, id)
 		if err != nil {
@@ -158,6 +172,9 @@ type DeleteOpts struct {
 // directories, and what own steps made. It is refused where nobody could log in
 // over SSH afterwards, unless it is forced.
 func (s *Servers) Delete(ctx context.Context, id string, opts *DeleteOpts) (action *Action, err error) {
+	if _, err := s.f.ask(ctx, "Servers.Delete", Subject{SubjectServer, id}); err != nil {
+		return nil, err
+	}
 	force := opts != nil && opts.Force
 	err = s.f.core.update(ctx, func(t *txn) error {
 		srv, err := s.f.server(t, id)

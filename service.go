@@ -14,6 +14,9 @@ func (s *Server) Services() []string { return stack.Services(s.stackConfig(false
 
 // RestartService restarts one of the server's services.
 func (s *Servers) RestartService(ctx context.Context, id, service string) (action *Action, err error) {
+	if _, err := s.f.ask(ctx, "Servers.RestartService", Subject{SubjectServer, id}); err != nil {
+		return nil, err
+	}
 	err = s.f.core.update(ctx, func(t *txn) error {
 		srv, err := s.f.activeServer(t, id)
 		if err != nil {
@@ -47,6 +50,9 @@ func (c *core) restartService(ctx context.Context, w *work) error {
 // ValidateProvider checks that a provider can be used: its token, or the tools
 // on this machine.
 func (s *Servers) ValidateProvider(ctx context.Context, name string) (action *Action, err error) {
+	if _, err := s.f.ask(ctx, "Servers.ValidateProvider", Subject{SubjectProvider, name}); err != nil {
+		return nil, err
+	}
 	if err := s.f.checkOwner(); err != nil {
 		return nil, err
 	}

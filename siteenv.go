@@ -34,7 +34,11 @@ const (
 // the server for certain. After a SetEnvironment whose action did not finish, the
 // server may have that one already; another SetEnvironment makes it certain.
 func (s *Sites) Environment(ctx context.Context, id string) ([]EnvVar, error) {
-	site, err := s.Get(ctx, id)
+	f, err := s.f.ask(ctx, "Sites.Environment", Subject{SubjectSite, id})
+	if err != nil {
+		return nil, err
+	}
+	site, err := f.Sites.Get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +57,9 @@ func (s *Sites) Environment(ctx context.Context, id string) ([]EnvVar, error) {
 // A site can have its environment before its repository lets it in. What is in
 // the repository under the same name replaces the file when it is checked out.
 func (s *Sites) SetEnvironment(ctx context.Context, id string, vars []EnvVar) (action *Action, err error) {
+	if _, err := s.f.ask(ctx, "Sites.SetEnvironment", Subject{SubjectSite, id}); err != nil {
+		return nil, err
+	}
 	if err := checkEnvironment(vars); err != nil {
 		return nil, err
 	}

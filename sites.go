@@ -10,6 +10,9 @@ type Sites struct{ f *Forge }
 
 // Get returns a site.
 func (s *Sites) Get(ctx context.Context, id string) (site *Site, err error) {
+	if _, err := s.f.ask(ctx, "Sites.Get", Subject{SubjectSite, id}); err != nil {
+		return nil, err
+	}
 	err = s.f.core.Store.View(ctx, func(tx Tx) error {
 		site, err = s.f.site(tx, id)
 		return err
@@ -24,6 +27,9 @@ func (f *Forge) site(tx Tx, id string) (*Site, error) {
 
 // List returns a page of the sites that the filter selects.
 func (s *Sites) List(ctx context.Context, filter SiteFilter, page Page) ([]*Site, error) {
+	if _, err := s.f.ask(ctx, "Sites.List"); err != nil {
+		return nil, err
+	}
 	if s.f.narrow(&filter.Owner) {
 		return nil, nil
 	}
@@ -32,8 +38,10 @@ func (s *Sites) List(ctx context.Context, filter SiteFilter, page Page) ([]*Site
 
 // All yields every site that the filter selects, page by page.
 func (s *Sites) All(ctx context.Context, filter SiteFilter) iter.Seq2[*Site, error] {
-	return all(func(page Page) ([]*Site, error) { return s.List(ctx, filter, page) },
-		func(site *Site) string { return site.ID })
+	return asking(ctx, s.f, "Sites.All", nil, func(f *Forge) iter.Seq2[*Site, error] {
+		return all(func(page Page) ([]*Site, error) { return f.Sites.List(ctx, filter, page) },
+			func(site *Site) string { return site.ID })
+	})
 }
 
 // Create asks for a site on a server and returns it with the action that sets it
@@ -45,6 +53,9 @@ func (s *Sites) All(ctx context.Context, filter SiteFilter) iter.Seq2[*Site, err
 // call Connect. With an idempotency key that was used before, it returns what
 // was made then.
 func (s *Sites) Create(ctx context.Context, serverID string, opts SiteOpts) (*Site, *Action, error) {
+	if _, err := s.f.ask(ctx, "Sites.Create", Subject{SubjectServer, serverID}); err != nil {
+		return nil, nil, err
+	}
 	made, err := opts.site()
 	if err != nil {
 		return nil, nil, err
@@ -118,6 +129,9 @@ func (f *Forge) setUp(t *txn, site *Site) (*Action, error) {
 // Connect goes on with a site that waits for access to its repository, or whose
 // setting up failed.
 func (s *Sites) Connect(ctx context.Context, id string) (action *Action, err error) {
+	if _, err := s.f.ask(ctx, "Sites.Connect", Subject{SubjectSite, id}); err != nil {
+		return nil, err
+	}
 	err = s.f.core.update(ctx, func(t *txn) error {
 		site, err := s.f.site(t, id)
 		if err != nil {
@@ -141,6 +155,9 @@ func (s *Sites) Connect(ctx context.Context, id string) (action *Action, err err
 // Delete takes away from the server what Create made there, and then the
 // records. A deployment that runs is cancelled first.
 func (s *Sites) Delete(ctx context.Context, id string) (action *Action, err error) {
+	if _, err := s.f.ask(ctx, "Sites.Delete", Subject{SubjectSite, id}); err != nil {
+		return nil, err
+	}
 	c := s.f.core
 	err = c.update(ctx, func(t *txn) error {
 		site, err := s.f.site(t, id)

@@ -15,6 +15,9 @@ import (
 // empty one takes it away. It is used from the next git command on. A site in
 // state SiteAwaitingAccess is then set up by Connect.
 func (s *Sites) SetToken(ctx context.Context, id string, token secret.Secret) error {
+	if _, err := s.f.ask(ctx, "Sites.SetToken", Subject{SubjectSite, id}); err != nil {
+		return err
+	}
 	c := s.f.core
 	sealed, err := c.sealToken(ctx, id, token)
 	if err != nil {

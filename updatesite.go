@@ -25,6 +25,9 @@ import (
 // yet is set up with the new settings, as by Connect, and keeps them when that
 // fails.
 func (s *Sites) Update(ctx context.Context, id string, settings SiteUpdate) (site *Site, action *Action, err error) {
+	if _, err := s.f.ask(ctx, "Sites.Update", Subject{SubjectSite, id}); err != nil {
+		return nil, nil, err
+	}
 	c := s.f.core
 	err = c.update(ctx, func(t *txn) error {
 		was, err := s.f.site(t, id)

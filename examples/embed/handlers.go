@@ -78,7 +78,7 @@ func (h *handlers) answer(w http.ResponseWriter, r *http.Request, body any, err 
 func (h *handlers) fail(w http.ResponseWriter, r *http.Request, err error) {
 	for class, status := range map[error]int{
 		forge.ErrInvalid: http.StatusUnprocessableEntity, forge.ErrNotFound: http.StatusNotFound,
-		forge.ErrConflict: http.StatusConflict, forge.ErrState: http.StatusConflict,
+		forge.ErrDenied: http.StatusForbidden, forge.ErrConflict: http.StatusConflict, forge.ErrState: http.StatusConflict,
 	} {
 		if errors.Is(err, class) {
 			http.Error(w, err.Error(), status)

@@ -45,11 +45,14 @@ func (c *core) sweepLeases(ctx context.Context) error {
 		return err
 	}
 	for _, found := range expired {
+		taken := false
 		err := c.update(ctx, func(t *txn) error {
+			taken = false
 			a, err := t.Actions().Get(found.ID)
 			if err != nil || a.Epoch != found.Epoch || a.Status.Ended() || !a.Lease.Before(t.Now()) || a.Holder == "" {
 				return err
 			}
+			taken = true
 			a.Handouts++
 			c.note(t, ObservedLost, a, 0)
 			c.handOut(t, a, t.Now())
@@ -58,7 +61,9 @@ func (c *core) sweepLeases(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		c.Logger.InfoContext(ctx, "an action was taken from a silent worker", "action", found.ID, "kind", found.Kind)
+		if taken { // and not by the sweep of another process
+			c.Logger.InfoContext(ctx, "an action was taken from a silent worker", "action", found.ID, "kind", found.Kind)
+		}
 	}
 	return nil
 }

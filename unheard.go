@@ -54,18 +54,21 @@ func (u *unheard) tooLong(a *Action) bool {
 
 // replaceWakeUp gives the action another wake-up, in the same place of the queue.
 func (c *core) replaceWakeUp(ctx context.Context, found *Action) error {
+	replaced := false
 	err := c.update(ctx, func(t *txn) error {
+		replaced = false
 		a, err := t.Actions().Get(found.ID)
 		if err != nil || a.Epoch != found.Epoch || a.Status.Ended() || a.Holder != "" || a.RunAt.IsZero() {
 			return err
 		}
+		replaced = true
 		c.handOut(t, a, a.RunAt)
 		return t.Actions().Update(a)
 	})
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
-	if err == nil {
+	if err == nil && replaced {
 		c.Logger.InfoContext(ctx, "a wake-up that nobody heard was replaced", "action", found.ID, "kind", found.Kind)
 	}
 	return err

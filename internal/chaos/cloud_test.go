@@ -28,7 +28,7 @@ type cloud struct {
 	*providertest.Fake
 	socket string
 	ssh    *sshtest.Server
-	ctx    context.Context //nolint:containedctx // of the test: what is asked for goes on without the one who asked
+	ctx    context.Context // of the test: what is asked for goes on without the one who asked
 
 	mu     sync.Mutex
 	random *rand.Rand // nil for a cloud where nothing goes wrong by itself
@@ -48,7 +48,7 @@ func newCloud(t *testing.T, seed uint64) *cloud {
 	t.Helper()
 	c := &cloud{ctx: t.Context(), wrong: map[string]int{}, gates: map[string]*gate{}}
 	if seed != 0 {
-		c.random = rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // it has to be repeatable
+		c.random = rand.New(rand.NewPCG(seed, 2)) // it has to be repeatable
 	}
 	c.Fake = providertest.NewFake(providertest.FakeConfig{Fault: c.fault})
 	c.ssh = sshtest.New(t, &sshtest.Options{

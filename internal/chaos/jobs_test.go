@@ -132,13 +132,13 @@ func (j *jobs) inCloud(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for range 2 {
 		group.Go(func() error {
-			delete := false
+			stays := false
 			return j.repeat(func() error {
 				srv, action, err := j.Servers.Create(ctx, forge.ServerOpts{Name: j.name("cloud"), Provider: "cloud"})
 				if err := j.finish(ctx, action, err); err != nil {
 					return err
 				}
-				if delete = !delete; delete {
+				if stays = !stays; stays {
 					return nil
 				}
 				action, err = j.Servers.Delete(ctx, srv.ID, nil)

@@ -21,7 +21,7 @@ type kill struct {
 // the one before, or up to twice that time, so that some find what is handed out
 // in the hands of the next one already, and others nothing that was taken up.
 func newPlan(seed uint64, workers, kills int, usual time.Duration) plan {
-	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // it has to be repeatable
+	random := rand.New(rand.NewPCG(seed, 1)) // it has to be repeatable
 	p := plan{workers: workers}
 	for range kills {
 		p.kills = append(p.kills, kill{

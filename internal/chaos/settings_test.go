@@ -90,7 +90,7 @@ func (s settings) open(ctx context.Context, log *slog.Logger, migrate bool) (o *
 		Providers: map[string]provider.Provider{"local": machines, "cloud": far},
 	})
 	if err == nil {
-		o.closers = append(o.closers, o.Forge.Close)
+		o.closers = append(o.closers, o.Close)
 	}
 	return o, err
 }

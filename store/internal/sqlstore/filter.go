@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,10 @@ type where struct {
 	d     *Dialect
 	texts []string
 	args  []any
+
+	// column has one of several values, where there are any.
+	column string
+	values []any
 }
 
 func (w *where) and(text string, args ...any) {
@@ -38,15 +43,44 @@ func is[T ~string](w *where, column string, want T) {
 }
 
 // oneOf selects the records with one of several values, unless there are none.
+// There is one such column at most.
 func oneOf[T ~string](w *where, column string, want []T) {
-	if len(want) == 0 {
+	if len(want) == 1 {
+		w.and(quote(column)+" = ?", clean(string(want[0])))
 		return
 	}
-	args := make([]any, len(want))
-	for i, v := range want {
-		args[i] = clean(string(v))
+	w.column = column
+	for _, v := range slices.Compact(slices.Sorted(slices.Values(want))) {
+		w.values = append(w.values, clean(string(v)))
 	}
-	w.and(quote(column)+" IN (?"+strings.Repeat(", ?", len(want)-1)+")", args...)
+}
+
+// page selects a page of records. Where a column has one of several values, it
+// selects a page of each: an index has the records of one in their order, and not
+// those of several.
+func (w *where) page(columns, table string, p forge.Page) Stmt {
+	order := ` ORDER BY "id"`
+	switch {
+	case p.Newest && p.After != "":
+		w.and(`"id" < ?`, clean(p.After))
+	case p.After != "":
+		w.and(`"id" > ?`, clean(p.After))
+	}
+	if p.Newest {
+		order += " DESC"
+	}
+	order += " LIMIT ?"
+	from := "SELECT " + columns + " FROM {" + table + "}"
+	if len(w.values) == 0 {
+		return w.d.sql(from+w.String()+order, append(w.args, p.Size())...)
+	}
+	w.and(quote(w.column) + " = ?")
+	part := "SELECT * FROM (" + from + w.String() + order + ") AS part"
+	var args []any
+	for _, v := range w.values {
+		args = append(append(args, w.args...), v, p.Size())
+	}
+	return w.d.sql(part+strings.Repeat(" UNION ALL "+part, len(w.values)-1)+order, append(args, p.Size())...)
 }
 
 func (w *where) labelled(want map[string]string) {
@@ -103,7 +137,16 @@ func deploymentsWhere(w *where, f forge.DeploymentFilter) {
 	is(w, "site", f.Site)
 	is(w, "server", f.Server)
 	oneOf(w, "status", f.Status)
+	if allOpen(f.Status) {
+		w.and("NOT " + ended)
+	}
 	w.before("finished", f.EndedBefore)
+}
+
+// allOpen reports whether a filter asks for what has not ended, which is little
+// and has indexes of its own.
+func allOpen[T ~string](status []T) bool {
+	return len(status) > 0 && !slices.ContainsFunc(status, func(s T) bool { return forge.ActionStatus(s).Ended() })
 }
 
 func deliveriesWhere(w *where, f forge.DeliveryFilter) {
@@ -126,7 +169,7 @@ func actionsWhere(w *where, f forge.ActionFilter) {
 	is(w, "idempotency_key", f.IdempotencyKey)
 	oneOf(w, "status", f.Status)
 	is(w, "waits", f.Waits)
-	if f.Open || !f.Due.IsZero() || !f.Expired.IsZero() {
+	if f.Open || allOpen(f.Status) || !f.Due.IsZero() || !f.Expired.IsZero() {
 		w.and("NOT " + ended)
 	}
 	if !f.Due.IsZero() {

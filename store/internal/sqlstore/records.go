@@ -86,7 +86,7 @@ func (d *Dialect) lock(l *forge.Lock) []field {
 
 func (d *Dialect) action(a *forge.Action) []field {
 	return append([]field{
-		{"id", &a.ID}, {"owner", &a.Owner}, {"actor", &a.Actor}, {"kind", &a.Kind},
+		{"id", &a.ID}, {"owner", &a.Owner}, {"actor", &a.Actor}, {"kind", &a.Kind}, {"version", &a.Version},
 		{"subject_kind", &a.Subject.Kind}, {"subject", &a.Subject.ID}, {"server", &a.Server}, {"parent", &a.Parent},
 		{"input", document{(*input)(&a.Input)}}, {"input_sealed", (*[]byte)(&a.Input.Sealed)},
 		{"idempotency_key", &a.IdempotencyKey},

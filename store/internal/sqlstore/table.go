@@ -107,19 +107,9 @@ func (t table[T, F]) List(f F, p forge.Page) ([]*T, error) {
 	}
 	w := &where{d: t.tx.d}
 	t.where(w, f)
-	order := ` ORDER BY "id"`
-	switch {
-	case p.Newest && p.After != "":
-		w.and(`"id" < ?`, clean(p.After))
-	case p.After != "":
-		w.and(`"id" > ?`, clean(p.After))
-	}
-	if p.Newest {
-		order += " DESC"
-	}
-	text := "SELECT " + names(t.fields(t.tx.d, new(T))) + " FROM {" + t.table + "}" + w.String() + order + " LIMIT ?"
+	stmt := w.page(names(t.fields(t.tx.d, new(T))), t.table, p)
 	var records []*T
-	err := t.tx.query(t.tx.d.sql(text, append(w.args, p.Size())...), func(scan func(...any) error) error {
+	err := t.tx.query(stmt, func(scan func(...any) error) error {
 		r := new(T)
 		records = append(records, r)
 		return scan(dests(t.fields(t.tx.d, r))...)

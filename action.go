@@ -94,6 +94,7 @@ type Action struct {
 	Owner   string
 	Actor   string // who asked for it
 	Kind    Kind
+	Version int // of the shape that it was written in; a process leaves newer ones alone
 	Subject Subject
 	Server  string // the server that it is done on, if any
 	Parent  string // the action that it is a part of, if any

@@ -82,11 +82,12 @@ type Forge struct {
 // core is what all scopes of a Forge share.
 type core struct {
 	Config
-	worker string // names this process as a holder of leases
-	jobs   map[Kind]job
-	hub    *hub
-	pool   *sshexec.Pool
-	held   *held
+	worker  string // names this process as a holder of leases
+	version int    // of the actions that this process writes, and the newest that it reads
+	jobs    map[Kind]job
+	hub     *hub
+	pool    *sshexec.Pool
+	held    *held
 }
 
 // New makes a Forge. It does no I/O.
@@ -119,11 +120,12 @@ func New(cfg Config) (*Forge, error) {
 	}
 	cfg.SSH.Dialled = cfg.dialled()
 	c := &core{
-		Config: cfg,
-		worker: uuid.NewString(),
-		hub:    newHub(cfg.Store),
-		pool:   sshexec.NewPool(cfg.SSH),
-		held:   newHeld(),
+		Config:  cfg,
+		worker:  uuid.NewString(),
+		version: actionVersion,
+		hub:     newHub(cfg.Store),
+		pool:    sshexec.NewPool(cfg.SSH),
+		held:    newHeld(),
 	}
 	c.jobs = c.catalogue()
 	return newScope(&Forge{core: c}), nil

@@ -78,22 +78,8 @@ func (c *core) unlock(t *txn, a *Action) error {
 				return err
 			}
 		}
-		if l.Holder != "" {
-			continue
-		}
-		waiting, err := t.Actions().List(ActionFilter{Waits: key, Open: true}, Page{Limit: 2})
-		if err != nil {
+		if err := c.passOn(t, key, a.ID); err != nil {
 			return err
-		}
-		for _, next := range waiting {
-			if next.ID == a.ID {
-				continue
-			}
-			c.handOut(t, next, t.Now())
-			if err := t.Actions().Update(next); err != nil {
-				return err
-			}
-			break
 		}
 	}
 	a.Waits = ""

@@ -49,7 +49,7 @@ func (c *core) sweepLeases(ctx context.Context) error {
 		err := c.update(ctx, func(t *txn) error {
 			taken = false
 			a, err := t.Actions().Get(found.ID)
-			if err != nil || a.Epoch != found.Epoch || a.Status.Ended() || !a.Lease.Before(t.Now()) || a.Holder == "" {
+			if err != nil || a.Epoch != found.Epoch || a.Status.Ended() || !a.Lease.Before(t.Now()) || a.Holder == "" || c.foreign(a) {
 				return err
 			}
 			taken = true
@@ -76,8 +76,8 @@ func (c *core) sweepDue(ctx context.Context, pools queue.Pools, late *unheard) e
 		return err
 	}
 	due = slices.DeleteFunc(due, func(a *Action) bool {
-		spec, known := c.jobs[a.Kind]
-		return !known || spec.run == nil || pools[spec.pool] == 0 // work of others
+		spec := c.jobs[a.Kind]
+		return c.foreign(a) || spec.run == nil || pools[spec.pool] == 0 // work of others
 	})
 	late.note(due)
 	for _, a := range due {

@@ -65,7 +65,7 @@ func (c *core) insert(t *txn, a *Action) error {
 	if a.ID == "" {
 		a.ID = newID()
 	}
-	a.Created, a.Epoch = now, 1
+	a.Created, a.Epoch, a.Version = now, 1, c.version
 	if a.Timeout == 0 {
 		a.Timeout = c.timeout(a.Kind)
 	}
@@ -102,6 +102,9 @@ func (c *core) handOut(t *txn, a *Action, at time.Time) {
 
 // setStatus moves an action, keeps its subject in step, and stores it.
 func (c *core) setStatus(t *txn, a *Action, to ActionStatus) error {
+	if c.foreign(a) {
+		return errForeign(a)
+	}
 	from := a.Status
 	if err := moveAction(t, a, to); err != nil {
 		return err

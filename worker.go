@@ -81,6 +81,7 @@ func (c *core) run(ctx context.Context, pools queue.Pools) error {
 		}
 	})
 	background.Go(func() { c.sweepAll(ctx, pools) })
+	background.Go(func() { c.wakeAll(ctx) })
 	background.Go(func() { c.purgeAll(ctx) })
 	background.Go(func() { c.resealAll(ctx) })
 	return c.Queue.Run(ctx, pools, func(jobCtx context.Context, j queue.Job) error {
@@ -159,8 +160,7 @@ func (c *core) take(ctx context.Context, id string, epoch int64) (*work, error) 
 			return err
 		}
 		now := t.Now()
-		spec, known := c.jobs[a.Kind]
-		if !known || spec.run == nil || a.Status.Ended() || a.Epoch != epoch ||
+		if c.foreign(a) || c.jobs[a.Kind].run == nil || a.Status.Ended() || a.Epoch != epoch ||
 			a.Holder != "" || a.RunAt.IsZero() || a.RunAt.After(now.Add(maxSkew)) {
 			return nil
 		}

@@ -36,6 +36,10 @@ CREATE TABLE servers (
 );
 CREATE UNIQUE INDEX servers_idempotency ON servers (owner, idempotency_key) WHERE idempotency_key <> '';
 CREATE INDEX servers_owner ON servers (owner, id);
+CREATE INDEX servers_owner_status ON servers (owner, status, id);
+CREATE INDEX servers_owner_provider ON servers (owner, provider, id);
+CREATE INDEX servers_status ON servers (status, id);
+CREATE INDEX servers_provider ON servers (provider, id);
 CREATE INDEX servers_name ON servers (name, id);
 CREATE INDEX servers_labels ON servers USING gin (labels jsonb_path_ops);
 
@@ -78,6 +82,8 @@ CREATE TABLE sites (
 );
 CREATE UNIQUE INDEX sites_idempotency ON sites (owner, idempotency_key) WHERE idempotency_key <> '';
 CREATE INDEX sites_owner ON sites (owner, id);
+CREATE INDEX sites_owner_status ON sites (owner, status, id);
+CREATE INDEX sites_status ON sites (status, id);
 CREATE INDEX sites_server ON sites (server, id);
 
 CREATE TABLE site_domains (
@@ -124,6 +130,9 @@ CREATE UNIQUE INDEX grants_unique ON grants ("key", server, unix_user);
 CREATE INDEX grants_key ON grants ("key", id);
 CREATE INDEX grants_server ON grants (server, id);
 CREATE INDEX grants_owner ON grants (owner, id);
+CREATE INDEX grants_owner_status ON grants (owner, status, id);
+CREATE INDEX grants_status ON grants (status, id);
+CREATE INDEX grants_user ON grants (unix_user, id);
 
 CREATE TABLE deployments (
     id text COLLATE "C" PRIMARY KEY,
@@ -147,6 +156,8 @@ CREATE UNIQUE INDEX deployments_running ON deployments (site) WHERE status IN ('
 CREATE INDEX deployments_site ON deployments (site, id);
 CREATE INDEX deployments_server ON deployments (server, id);
 CREATE INDEX deployments_owner ON deployments (owner, id);
+CREATE INDEX deployments_owner_status ON deployments (owner, status, id);
+CREATE INDEX deployments_status ON deployments (status, id);
 CREATE INDEX deployments_finished ON deployments (finished);
 
 CREATE TABLE deliveries (
@@ -182,6 +193,7 @@ CREATE TABLE actions (
     owner text COLLATE "C" NOT NULL DEFAULT '',
     actor text COLLATE "C" NOT NULL DEFAULT '',
     kind text COLLATE "C" NOT NULL DEFAULT '',
+    version bigint NOT NULL DEFAULT 0,
     subject_kind text COLLATE "C" NOT NULL DEFAULT '',
     subject text COLLATE "C" NOT NULL DEFAULT '',
     server text COLLATE "C" NOT NULL DEFAULT '',
@@ -222,6 +234,11 @@ CREATE TABLE actions (
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX actions_idempotency ON actions (owner, idempotency_key) WHERE idempotency_key <> '';
 CREATE INDEX actions_owner ON actions (owner, id);
+CREATE INDEX actions_owner_status ON actions (owner, status, id);
+CREATE INDEX actions_owner_kind ON actions (owner, kind, id);
+CREATE INDEX actions_status ON actions (status, id);
+CREATE INDEX actions_kind ON actions (kind, id);
+CREATE INDEX actions_subject_kind ON actions (subject_kind, id);
 CREATE INDEX actions_server ON actions (server, id);
 CREATE INDEX actions_subject ON actions (subject, id);
 CREATE INDEX actions_parent ON actions (parent, id) WHERE parent <> '';
@@ -229,6 +246,8 @@ CREATE INDEX actions_waits ON actions (waits, id) WHERE waits <> '';
 -- What is open is little. Nothing that changes often, such as a lease, is in an
 -- index.
 CREATE INDEX actions_open ON actions (id) WHERE NOT status IN ('finished', 'failed', 'cancelled', 'superseded');
+CREATE INDEX actions_open_server ON actions (server, id) WHERE NOT status IN ('finished', 'failed', 'cancelled', 'superseded');
+CREATE INDEX actions_open_subject ON actions (subject, id) WHERE NOT status IN ('finished', 'failed', 'cancelled', 'superseded');
 CREATE INDEX actions_due ON actions (run_at) WHERE NOT status IN ('finished', 'failed', 'cancelled', 'superseded') AND holder = '';
 CREATE INDEX actions_finished ON actions (finished);
 CREATE INDEX actions_logged ON actions (finished) WHERE log_removed IS NULL;

@@ -137,16 +137,7 @@ func deploymentsWhere(w *where, f forge.DeploymentFilter) {
 	is(w, "site", f.Site)
 	is(w, "server", f.Server)
 	oneOf(w, "status", f.Status)
-	if allOpen(f.Status) {
-		w.and("NOT " + ended)
-	}
 	w.before("finished", f.EndedBefore)
-}
-
-// allOpen reports whether a filter asks for what has not ended, which is little
-// and has indexes of its own.
-func allOpen[T ~string](status []T) bool {
-	return len(status) > 0 && !slices.ContainsFunc(status, func(s T) bool { return forge.ActionStatus(s).Ended() })
 }
 
 func deliveriesWhere(w *where, f forge.DeliveryFilter) {
@@ -169,7 +160,9 @@ func actionsWhere(w *where, f forge.ActionFilter) {
 	is(w, "idempotency_key", f.IdempotencyKey)
 	oneOf(w, "status", f.Status)
 	is(w, "waits", f.Waits)
-	if f.Open || allOpen(f.Status) || !f.Due.IsZero() || !f.Expired.IsZero() {
+	// What has not ended is little, and has indexes of its own.
+	open := f.Open || len(f.Status) > 0 && !slices.ContainsFunc(f.Status, forge.ActionStatus.Ended)
+	if open || !f.Due.IsZero() || !f.Expired.IsZero() {
 		w.and("NOT " + ended)
 	}
 	if !f.Due.IsZero() {

@@ -25,17 +25,25 @@ import (
 // one for each test would take longer than the tests.
 var shared = sync.OnceValues(func() (*Server, error) { return start(Options{}) })
 
+// URL is that of a database, for an example, as that has no test.
+func URL() (string, error) {
+	if url := os.Getenv("FORGE_TEST_POSTGRES_URL"); url != "" {
+		return url, nil
+	}
+	s, err := shared()
+	if err != nil {
+		return "", err
+	}
+	return s.URL(), nil
+}
+
 // Schema returns the URL of a database, and the name of a schema in it that
 // nobody else uses. The schema is not made. It is dropped at the end of the
 // test.
 func Schema(t testing.TB) (url, schema string) {
 	t.Helper()
-	url = os.Getenv("FORGE_TEST_POSTGRES_URL")
-	if url == "" {
-		s, err := shared()
-		require.NoError(t, err, "a PostgreSQL for tests")
-		url = s.URL()
-	}
+	url, err := URL()
+	require.NoError(t, err, "a PostgreSQL for tests")
 	schema = "test_" + strings.ToLower(rand.Text()[:12])
 	t.Cleanup(func() { drop(t, url, schema) })
 	return url, schema

@@ -114,3 +114,9 @@ func (t TestWork) Done(fn func() error) { t.w.done = func(*txn) error { return f
 
 // Unreachable turns a failure to reach a server into a wait.
 var Unreachable = unreachable
+
+// SetVersion makes this the process of a version whose actions have that shape.
+func (f *Forge) SetVersion(v int) { f.core.version = v }
+
+// Forget makes this the process of a version that does not know a kind.
+func (f *Forge) Forget(kind Kind) { delete(f.core.jobs, kind) }

@@ -261,7 +261,7 @@ func forgeMethods() map[string]method {
 }
 
 // ofTests are the methods of Forge that only its tests have.
-var ofTests = []string{"Forge.SetHandler", "Forge.Stub", "Forge.Wrap", "Forge.Insert"}
+var ofTests = []string{"Forge.SetHandler", "Forge.Stub", "Forge.Wrap", "Forge.Insert", "Forge.SetVersion", "Forge.Forget"}
 
 func second[T any](_ T, err error) error { return err }
 

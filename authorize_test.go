@@ -55,7 +55,7 @@ func asking() map[string]method {
 	all["Forge.Purge"] = nameless(func(ctx context.Context, f *forge.Forge) error { return second(f.Purge(ctx)) })
 	all["Forge.PurgeOwner"] = nameless(func(ctx context.Context, f *forge.Forge) error { return second(f.PurgeOwner(ctx, "acme")) })
 	all["Forge.Reseal"] = nameless(func(ctx context.Context, f *forge.Forge) error { return second(f.Reseal(ctx)) })
-	maps.DeleteFunc(all, func(name string, m method) bool {
+	maps.DeleteFunc(all, func(name string, _ method) bool {
 		return slices.Contains([]string{"Hooks.Handler", "Forge.CheckSealer", "Forge.Connections", "Forge.For", "Forge.As",
 			"Forge.Run", "Forge.Close"}, name)
 	})

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -30,12 +31,27 @@ type process struct {
 	url string
 }
 
-// begin builds a program of the examples and starts it.
+// build builds a program in the folder of its source, and returns its file.
+func build(t *testing.T, folder string) (program string, err error) {
+	program = filepath.Join(t.TempDir(), "program")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
+	cmd.Dir = folder
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w: %s", folder, err, out)
+	}
+	return program, nil
+}
+
+// begin builds a program and starts it.
 func begin(t *testing.T, folder string, env ...string) *process {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "program")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, folder).CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	program, err := build(t, folder)
+	require.NoError(t, err)
+	return start(t, program, env...)
+}
+
+func start(t *testing.T, program string, env ...string) *process {
+	t.Helper()
 	p := &process{t: t, cmd: exec.CommandContext(context.WithoutCancel(t.Context()), program, "-listen", "127.0.0.1:0")}
 	p.cmd.Env = append(os.Environ(), env...)
 	log, err := p.cmd.StderrPipe()

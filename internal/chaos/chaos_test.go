@@ -32,11 +32,11 @@ func TestChaos(t *testing.T) {
 // rampage carries a plan out. The kills begin before the machine is asked for, and
 // end before the last of the work does.
 func rampage(t *testing.T, s settings, what string, workers int, usual time.Duration) {
-	count, lines := *kills, 300
+	count, lines, faults := *kills, 300, 3
 	if count == 0 {
-		count, lines = 4, 100
+		count, lines, faults = 4, 100, 1
 	}
-	w := newWorld(t, s, *seed, true)
+	w := newWorld(t, s, faults, true)
 	p := newPlan(*seed, workers, count, usual)
 	j := &jobs{world: w, lines: lines, quiet: make(chan struct{})}
 	group, ctx := errgroup.WithContext(t.Context())

@@ -31,8 +31,10 @@ type cloud struct {
 	ctx    context.Context // of the test: what is asked for goes on without the one who asked
 
 	mu     sync.Mutex
-	random *rand.Rand // nil for a cloud where nothing goes wrong by itself
-	wrong  map[string]int
+	random *rand.Rand
+	most   int                // faults that meet one machine: each makes its work wait, ever longer
+	met    map[string]int     // faults, by machine
+	wrong  map[string]int     // faults, by what they are
 	made   chan chan struct{} // where it is set, the first create sends what it waits for before it answers
 	gates  map[string]*gate   // by worker
 }
@@ -43,13 +45,12 @@ type gate struct {
 	open chan struct{} // closed when they may go on
 }
 
-// newCloud starts a cloud, whose faults come by a seed; 0 for none.
-func newCloud(t *testing.T, seed uint64) *cloud {
+// newCloud starts a cloud, whose faults come by a seed, and at most so many to a
+// machine.
+func newCloud(t *testing.T, seed uint64, most int) *cloud {
 	t.Helper()
-	c := &cloud{ctx: t.Context(), wrong: map[string]int{}, gates: map[string]*gate{}}
-	if seed != 0 {
-		c.random = rand.New(rand.NewPCG(seed, 2)) // it has to be repeatable
-	}
+	c := &cloud{ctx: t.Context(), most: most, met: map[string]int{}, wrong: map[string]int{}, gates: map[string]*gate{}}
+	c.random = rand.New(rand.NewPCG(seed, 2)) // it has to be repeatable
 	c.Fake = providertest.NewFake(providertest.FakeConfig{Fault: c.fault})
 	c.ssh = sshtest.New(t, &sshtest.Options{
 		AnyKey:  true,
@@ -79,21 +80,32 @@ func newCloud(t *testing.T, seed uint64) *cloud {
 func (c *cloud) fault(call providertest.Call) (f providertest.Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.random == nil || call.Op == providertest.OpList {
+	if call.Op == providertest.OpList {
 		return f
 	}
+	what := ""
 	switch n := c.random.IntN(100); {
 	case n < 8:
-		c.wrong["5xx"]++
-		f.Err = provider.ErrUnavailable
+		what, f.Err = "5xx", provider.ErrUnavailable
 	case n < 12:
-		c.wrong["too many requests"]++
-		f.Err = provider.ErrRateLimit
+		what, f.Err = "too many requests", provider.ErrRateLimit
 	case n < 20 && call.Op == providertest.OpCreate:
-		c.wrong["5xx after the create"]++
-		f.Lost = true
+		what, f.Lost = "5xx after the create", true
+	}
+	if !c.goesWrong(call.ID, what) {
+		return providertest.Fault{}
 	}
 	return f
+}
+
+// goesWrong counts a fault, unless it is one too many.
+func (c *cloud) goesWrong(machine, what string) bool {
+	if what == "" || c.met[machine] >= c.most {
+		return false
+	}
+	c.met[machine]++
+	c.wrong[what]++
+	return true
 }
 
 // create makes a machine, whether or not the one who asks is still there to hear
@@ -113,7 +125,7 @@ func (c *cloud) create(w http.ResponseWriter, r *http.Request) {
 		case <-c.ctx.Done():
 		}
 	}
-	delay, lost := c.after()
+	delay, lost := c.after(spec.ID)
 	select {
 	case <-time.After(delay):
 	case <-c.ctx.Done():
@@ -133,21 +145,17 @@ func (c *cloud) takeMade() chan chan struct{} {
 }
 
 // after is what becomes of an answer.
-func (c *cloud) after() (delay time.Duration, lost bool) {
+func (c *cloud) after(machine string) (delay time.Duration, lost bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.random == nil {
-		return 0, false
-	}
-	switch n := c.random.IntN(100); {
-	case n < 10:
-		c.wrong["lost answer"]++
-		return 0, true
-	case n < 16:
-		c.wrong["timeout"]++
+	n, delay := c.random.IntN(100), time.Duration(c.random.IntN(600))*time.Millisecond
+	switch {
+	case n < 10 && c.goesWrong(machine, "lost answer"):
+		return delay, true
+	case n >= 10 && n < 16 && c.goesWrong(machine, "timeout"):
 		return answerTimeout + time.Second, false
 	}
-	return time.Duration(c.random.IntN(600)) * time.Millisecond, false
+	return delay, false
 }
 
 // shut makes the worker's next updates wait.

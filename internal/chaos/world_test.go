@@ -54,11 +54,11 @@ func inPostgres(t *testing.T) settings {
 	return settings{URL: url, Schema: schema, River: river}
 }
 
-// newWorld makes a world whose cloud has faults by a seed, 0 for none. Where it
-// has machines, these are ones with the stack installed.
-func newWorld(t *testing.T, s settings, seed uint64, machines bool) *world {
+// newWorld makes a world whose cloud has so many faults for each machine at most.
+// Where it has machines of this host, these are ones with the stack installed.
+func newWorld(t *testing.T, s settings, faults int, machines bool) *world {
 	t.Helper()
-	w := &world{id: uuid.NewString(), cloud: newCloud(t, seed), log: newJournal()}
+	w := &world{id: uuid.NewString(), cloud: newCloud(t, *seed, faults), log: newJournal()}
 	if machines {
 		s.Images = installed(t)
 		w.machines = testmachine.Provider(t, nspawn.Config{Images: s.Images})

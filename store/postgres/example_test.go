@@ -25,7 +25,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer func() { _ = store.Close() }() // before the pool
+	defer func() { _ = store.Close() }()       // before the pool
 	if err := store.Migrate(ctx); err != nil { // once for each version, by whoever deploys the program
 		panic(err)
 	}

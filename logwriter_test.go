@@ -154,7 +154,8 @@ func TestLongLinesAreCut(t *testing.T) {
 	})
 }
 
-// faultyStore fails to store now and then, before or after it was done.
+// faultyStore fails to store now and then, before or after it was done, with an
+// error of its own or of a class.
 type faultyStore struct {
 	forge.Store
 	fail func() (before, after bool)
@@ -168,7 +169,7 @@ func (s *faultyStore) Update(ctx context.Context, fn func(forge.Tx) error) error
 	if err := s.Store.Update(ctx, fn); err != nil || !after {
 		return err
 	}
-	return errBroken
+	return &forge.Error{Class: forge.ErrUnavailable, Err: errBroken}
 }
 
 // The reading goes on at the cursor when the store answers again: every line is

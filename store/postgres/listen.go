@@ -7,37 +7,31 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/store/internal/sqlstore"
 )
 
-const (
-	// pollInterval is how often those who wait look for events by themselves:
-	// a notification may be lost with its connection.
-	pollInterval = time.Second
-	// listenRetry is the pause before another connection listens.
-	listenRetry = time.Second
-)
+// listenRetry is the pause before another connection listens.
+const listenRetry = time.Second
 
 // listener wakes those who wait when a notification comes. It begins with the
 // first of them.
 type listener struct {
-	s     *Store
-	poll  bool
-	once  sync.Once
-	stop  context.CancelFunc
-	ctx   context.Context //nolint:containedctx // of the listening
-	ended sync.WaitGroup
-
-	mu   sync.Mutex
-	more chan struct{} // closed at the next notification
+	s       *Store
+	poll    bool
+	once    sync.Once
+	stop    context.CancelFunc
+	ctx     context.Context //nolint:containedctx // of the listening
+	ended   sync.WaitGroup
+	waiters *sqlstore.Waiters
 }
 
 func newListener(s *Store, poll bool) *listener {
 	ctx, stop := context.WithCancel(context.Background())
-	return &listener{s: s, poll: poll, ctx: ctx, stop: stop, more: make(chan struct{})}
+	return &listener{s: s, poll: poll, ctx: ctx, stop: stop, waiters: sqlstore.NewWaiters()}
 }
 
 func (l *listener) close() {
+	l.waiters.Close()
 	l.stop()
 	l.once.Do(func() {}) // none begins any more
 	l.ended.Wait()
@@ -51,48 +45,14 @@ func (s *Store) Wait(ctx context.Context, after int64) error {
 	if !l.poll {
 		l.once.Do(func() { l.ended.Go(l.run) })
 	}
-	tick := time.NewTicker(pollInterval)
-	defer tick.Stop()
-	for {
-		more := l.next()
-		var last int64
-		err := s.pool.QueryRow(ctx, `SELECT COALESCE((SELECT MAX("seq") FROM `+s.dialect.Prefix+`events), 0)`).Scan(&last)
-		if err != nil {
-			return failed(ctx, err)
-		}
-		if last > max(after, 0) {
-			return nil
-		}
-		select {
-		case <-more:
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-l.ctx.Done():
-			return &forge.Error{Class: forge.ErrState, Rule: "the store is closed"}
-		}
-	}
-}
-
-// next returns a channel that is closed at the next notification.
-func (l *listener) next() <-chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.more
-}
-
-func (l *listener) wake() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	close(l.more)
-	l.more = make(chan struct{})
+	return l.waiters.Wait(ctx, &s.dialect, s.query, after)
 }
 
 // run listens, on another connection when one fails.
 func (l *listener) run() {
 	for l.ctx.Err() == nil {
 		_ = l.listen()
-		l.wake() // what was notified meanwhile is not known
+		l.waiters.Wake() // what was notified meanwhile is not known
 		select {
 		case <-time.After(listenRetry):
 		case <-l.ctx.Done():
@@ -115,11 +75,11 @@ func (l *listener) listen() error {
 	if _, err := c.Exec(l.ctx, "LISTEN "+pgx.Identifier{l.s.channel()}.Sanitize()); err != nil {
 		return err
 	}
-	l.wake()
+	l.waiters.Wake()
 	for {
 		if _, err := c.WaitForNotification(l.ctx); err != nil {
 			return err
 		}
-		l.wake()
+		l.waiters.Wake()
 	}
 }

@@ -91,13 +91,15 @@ func lockKey(what, schema string) int64 {
 // Log yields the stored lines of an action from a line number on. It reads them
 // piece by piece, and holds no connection in between.
 func (s *Store) Log(ctx context.Context, actionID string, from int64) iter.Seq2[forge.Line, error] {
-	read := func(ctx context.Context, stmt sqlstore.Stmt, row func(func(...any) error) error) error {
-		c, err := s.pool.Acquire(ctx)
-		if err != nil {
-			return failed(ctx, err)
-		}
-		defer c.Release()
-		return (&conn{Conn: c}).Query(ctx, stmt, row)
+	return s.dialect.Log(ctx, s.query, actionID, from)
+}
+
+// query executes a query outside of a transaction.
+func (s *Store) query(ctx context.Context, stmt sqlstore.Stmt, row func(scan func(...any) error) error) error {
+	c, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return failed(ctx, err)
 	}
-	return s.dialect.Log(ctx, read, actionID, from)
+	defer c.Release()
+	return (&conn{Conn: c}).Query(ctx, stmt, row)
 }

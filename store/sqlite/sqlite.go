@@ -16,7 +16,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -36,11 +35,7 @@ type Store struct {
 	write   *sql.DB
 	writer  chan struct{} // holds a token while an update runs
 	dialect sqlstore.Dialect
-
-	mu     sync.Mutex
-	more   chan struct{} // closed when there are later events
-	closed chan struct{}
-	once   sync.Once
+	waiters *sqlstore.Waiters
 }
 
 var (
@@ -66,7 +61,7 @@ func Open(ctx context.Context, file string) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		writer: make(chan struct{}, 1), more: make(chan struct{}), closed: make(chan struct{}),
+		writer: make(chan struct{}, 1), waiters: sqlstore.NewWaiters(),
 		dialect: sqlstore.Dialect{
 			Micros:   true,
 			HasLabel: `EXISTS (SELECT 1 FROM json_each("labels") AS label WHERE label.key = ? AND label.value = ?)`,
@@ -112,17 +107,14 @@ func (s *Store) migrate(ctx context.Context) error {
 // Close ends those who Wait, and closes the file. Nothing may be done by the
 // store after it.
 func (s *Store) Close() error {
-	s.once.Do(func() { close(s.closed) })
+	s.waiters.Close()
 	return errors.Join(s.read.Close(), s.write.Close())
 }
 
 // Log yields the stored lines of an action from a line number on. It reads them
 // piece by piece.
 func (s *Store) Log(ctx context.Context, actionID string, from int64) iter.Seq2[forge.Line, error] {
-	read := func(ctx context.Context, stmt sqlstore.Stmt, row func(func(...any) error) error) error {
-		return conn{s.read}.Query(ctx, stmt, row)
-	}
-	return s.dialect.Log(ctx, read, actionID, from)
+	return s.dialect.Log(ctx, conn{s.read}.Query, actionID, from)
 }
 
 // conflict finds the field in "UNIQUE constraint failed: table.column, ...".

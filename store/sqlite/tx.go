@@ -9,9 +9,6 @@ import (
 	"github.com/seed-797f2c2c/forge/store/internal/sqlstore"
 )
 
-// pollInterval is how often those who wait look for events of other processes.
-const pollInterval = time.Second
-
 // View calls fn with a snapshot of the store.
 func (s *Store) View(ctx context.Context, fn func(forge.Tx) error) error {
 	_, err := s.try(ctx, s.read, "BEGIN", fn)
@@ -31,7 +28,7 @@ func (s *Store) Update(ctx context.Context, fn func(forge.Tx) error) error {
 	defer func() { <-s.writer }()
 	emitted, err := s.try(ctx, s.write, "BEGIN IMMEDIATE", fn)
 	if emitted {
-		s.wake()
+		s.waiters.Wake()
 	}
 	return err
 }
@@ -75,35 +72,7 @@ func (s *Store) try(ctx context.Context, db *sql.DB, begin string, fn func(forge
 
 // Wait returns when there are events after a sequence, or the error of ctx.
 func (s *Store) Wait(ctx context.Context, after int64) error {
-	tick := time.NewTicker(pollInterval)
-	defer tick.Stop()
-	for {
-		s.mu.Lock()
-		more := s.more
-		s.mu.Unlock()
-		var last int64
-		if err := s.read.QueryRowContext(ctx, `SELECT COALESCE(MAX("seq"), 0) FROM "events"`).Scan(&last); err != nil {
-			return err
-		}
-		if last > max(after, 0) {
-			return nil
-		}
-		select {
-		case <-more:
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.closed:
-			return &forge.Error{Class: forge.ErrState, Rule: "the store is closed"}
-		}
-	}
-}
-
-func (s *Store) wake() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	close(s.more)
-	s.more = make(chan struct{})
+	return s.waiters.Wait(ctx, &s.dialect, conn{s.read}.Query, after)
 }
 
 // querier is a *sql.Conn, or a *sql.DB outside of a transaction.

@@ -3,8 +3,6 @@ package providertest_test
 import (
 	"context"
 	"crypto/rand"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -12,19 +10,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-797f2c2c/forge/internal/mutanttest"
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/provider/providertest"
 )
 
-// mutantEnv names the broken provider that TestMutant runs the suite on.
-const mutantEnv = "FORGE_PROVIDERTEST_MUTANT"
-
 // TestMutant is the suite on one broken provider, in a process of its own.
 func TestMutant(t *testing.T) {
-	name := os.Getenv(mutantEnv)
-	if name == "" {
-		t.Skip("runs for TestTheSuiteFindsDefects alone")
-	}
+	name := mutanttest.Name(t)
 	i := slices.IndexFunc(mutants(), func(m mutant) bool { return m.name == name })
 	fake := providertest.NewFake(providertest.FakeConfig{
 		Properties: provider.Properties{InjectsHostKey: true},
@@ -42,22 +35,17 @@ func TestMutant(t *testing.T) {
 
 func TestTheSuiteFindsDefects(t *testing.T) {
 	t.Parallel()
-	exe, err := os.Executable()
-	require.NoError(t, err)
 	for _, m := range mutants() {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestMutant$", "-test.timeout=1m")
-			cmd.Env = append(os.Environ(), mutantEnv+"="+m.name)
-			out, err := cmd.CombinedOutput()
+			r := mutanttest.Run(t, m.name, "-test.timeout=1m")
 			if m.fails == "" {
-				require.NoError(t, err, "%s", out)
+				require.NoError(t, r.Err, r.Output)
 				return
 			}
-			require.Contains(t, string(out), "--- FAIL: TestMutant/"+m.fails+" ")
-			require.Equal(t, 1, strings.Count(string(out), "--- FAIL: TestMutant/"), "%s", out)
+			require.Equal(t, []string{m.fails}, r.Failed, r.Output)
 			if !m.leaks {
-				require.NotContains(t, string(out), "machines are left")
+				require.NotContains(t, r.Output, "machines are left")
 			}
 		})
 	}

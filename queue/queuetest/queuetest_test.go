@@ -3,31 +3,23 @@ package queuetest_test
 import (
 	"context"
 	"log/slog"
-	"os"
-	"os/exec"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-797f2c2c/forge/internal/mutanttest"
 	"github.com/seed-797f2c2c/forge/queue"
 	"github.com/seed-797f2c2c/forge/queue/memory"
 	"github.com/seed-797f2c2c/forge/queue/queuetest"
 )
 
-// mutantEnv names the broken queue that TestMutant runs the suite on.
-const mutantEnv = "FORGE_QUEUETEST_MUTANT"
-
 var opts = &queuetest.Options{DrainTimeout: 300 * time.Millisecond, Patience: 2 * time.Second}
 
 // TestMutant is the suite on one broken queue, in a process of its own.
 func TestMutant(t *testing.T) {
-	name := os.Getenv(mutantEnv)
-	if name == "" {
-		t.Skip("runs for TestTheSuiteFindsDefects alone")
-	}
+	name := mutanttest.Name(t)
 	i := slices.IndexFunc(mutants(), func(m mutant) bool { return m.name == name })
 	queuetest.Test(t, func(*testing.T) queue.Queue {
 		q := memory.New(memory.Config{DrainTimeout: opts.DrainTimeout, Logger: slog.New(slog.DiscardHandler)})
@@ -37,24 +29,14 @@ func TestMutant(t *testing.T) {
 
 func TestTheSuiteFindsDefects(t *testing.T) {
 	t.Parallel()
-	exe, err := os.Executable()
-	require.NoError(t, err)
 	for _, m := range mutants() {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestMutant$", "-test.timeout=2m", "-test.parallel=20")
-			cmd.Env = append(os.Environ(), mutantEnv+"="+m.name)
-			out, err := cmd.CombinedOutput()
-			var failed []string
-			for line := range strings.Lines(string(out)) {
-				if _, rest, ok := strings.Cut(line, "--- FAIL: TestMutant/"); ok {
-					failed = append(failed, strings.Fields(rest)[0])
-				}
-			}
+			r := mutanttest.Run(t, m.name, "-test.timeout=2m", "-test.parallel=20")
 			if m.fails == nil {
-				require.NoError(t, err, "%s", out)
+				require.NoError(t, r.Err, r.Output)
 			}
-			require.Subset(t, failed, m.fails, "%s", out)
+			require.Subset(t, r.Failed, m.fails, r.Output)
 		})
 	}
 }

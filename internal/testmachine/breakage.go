@@ -2,6 +2,7 @@ package testmachine
 
 import (
 	"context"
+	"errors"
 	"os"
 	"testing"
 
@@ -54,16 +55,15 @@ done`)
 }
 
 // Restart restarts the machine from within and returns when it comes up again,
-// which is before SSH answers.
+// which is before SSH answers. That it goes down already is fine.
 func (m *Machine) Restart(t testing.TB) {
 	t.Helper()
-	before, err := m.leader(t.Context())
-	require.NoError(t, err)
-	m.Inside(t, "systemctl --no-block reboot")
-	err = m.retry(t.Context(), func(ctx context.Context) error {
+	before, _ := m.leader(t.Context()) // none while it is down
+	_, asked := m.TryInside(t.Context(), "systemctl --no-block reboot")
+	err := m.retry(t.Context(), func(ctx context.Context) error {
 		now, err := m.leader(ctx)
 		if err == nil && now == before {
-			err = errGoingDown
+			err = errors.Join(errGoingDown, asked)
 		}
 		return err
 	})

@@ -23,7 +23,7 @@ import (
 
 // shared is the server of the test binary, which tests have in common: starting
 // one for each test would take longer than the tests.
-var shared = sync.OnceValues(func() (*Server, error) { return start(Options{}) })
+var shared = sync.OnceValues(func() (*Server, error) { return Open(Options{}) })
 
 // URL is that of a database, for an example, as that has no test.
 func URL() (string, error) {

@@ -41,43 +41,15 @@ type Server struct {
 // Start starts a server that ends with the test. It is for tests that stop it.
 func Start(t testing.TB, opts Options) *Server {
 	t.Helper()
-	s, err := start(opts)
+	s, err := Open(opts)
 	require.NoError(t, err, "a PostgreSQL for tests")
-	t.Cleanup(s.close)
+	t.Cleanup(s.Close)
 	return s
 }
 
-// URL is that of a database on the server, which stays the same.
-func (s *Server) URL() string {
-	return "postgres://postgres@/postgres?host=" + url.QueryEscape(s.dir)
-}
-
-// Stop shuts the server down. Its connections are ended.
-func (s *Server) Stop(t testing.TB) {
-	t.Helper()
-	require.NoError(t, s.tell("INT", "stopped"))
-}
-
-// Kill ends the server without a word to anyone, as a crash does.
-func (s *Server) Kill(t testing.TB) {
-	t.Helper()
-	require.NoError(t, s.tell("QUIT", "stopped"))
-}
-
-// Start starts the server again after Stop or Kill.
-func (s *Server) Start(t testing.TB) {
-	t.Helper()
-	require.NoError(t, s.tell("start", "ready"))
-}
-
-// Restart is Stop and Start.
-func (s *Server) Restart(t testing.TB) {
-	t.Helper()
-	s.Stop(t)
-	s.Start(t)
-}
-
-func start(opts Options) (*Server, error) {
+// Open starts a server for a program that is no test, which closes it. It ends
+// with the program, however that ends.
+func Open(opts Options) (*Server, error) {
 	bin, err := programs()
 	if err != nil {
 		return nil, err
@@ -110,10 +82,40 @@ func start(opts Options) (*Server, error) {
 		return nil, err
 	}
 	if err := s.expect("ready"); err != nil {
-		s.close()
+		s.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// URL is that of a database on the server, which stays the same.
+func (s *Server) URL() string {
+	return "postgres://postgres@/postgres?host=" + url.QueryEscape(s.dir)
+}
+
+// Stop shuts the server down. Its connections are ended.
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	require.NoError(t, s.tell("INT", "stopped"))
+}
+
+// Kill ends the server without a word to anyone, as a crash does.
+func (s *Server) Kill(t testing.TB) {
+	t.Helper()
+	require.NoError(t, s.tell("QUIT", "stopped"))
+}
+
+// Start starts the server again after Stop or Kill.
+func (s *Server) Start(t testing.TB) {
+	t.Helper()
+	require.NoError(t, s.tell("start", "ready"))
+}
+
+// Restart is Stop and Start.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	s.Stop(t)
+	s.Start(t)
 }
 
 func (s *Server) tell(order, answer string) error {
@@ -143,7 +145,8 @@ func (s *Server) expect(answer string) error {
 	return errors.Join(fmt.Errorf("postgres is not %s: %s", answer, strings.Join(said, "\n")), s.lines.Err())
 }
 
-func (s *Server) close() {
+// Close ends the server and removes what it has stored.
+func (s *Server) Close() {
 	_ = s.control.Close()
 	_ = s.cmd.Wait() // what it says is of no interest any more
 	_ = s.answers.Close()
@@ -153,7 +156,9 @@ func (s *Server) close() {
 // PATH.
 func programs() (string, error) {
 	if initdb, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(initdb), nil
+		// The others may not be linked to where it is.
+		initdb, err = filepath.EvalSymlinks(initdb)
+		return filepath.Dir(initdb), err
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {

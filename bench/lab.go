@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/internal/testmachine"
+	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/nspawn"
+	"github.com/seed-797f2c2c/forge/secret"
+	"github.com/seed-797f2c2c/forge/store/memory"
+)
+
+// lab is where rows are measured: how large things are there, and what rows share,
+// which is made when the first one asks for it.
+type lab struct {
+	lines  int               // that a run prints
+	image  string            // of the machines
+	images map[string]string // nspawn.Config.Images
+	dir    string            // for files
+	log    *slog.Logger
+
+	local   *host // see inMemory
+	closers []func() error
+}
+
+func newLab(log io.Writer) (*lab, error) {
+	dir, err := os.MkdirTemp("", "forge-bench-")
+	if err != nil {
+		return nil, err
+	}
+	return &lab{
+		lines: 1_000_000, image: "debian-12", dir: dir,
+		log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}, nil
+}
+
+// close removes what was made, the last first, and joins its error to one.
+func (l *lab) close(err error) error {
+	for i := len(l.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, l.closers[i]())
+	}
+	return errors.Join(err, os.RemoveAll(l.dir))
+}
+
+// inMemory is a server of a Forge whose store and workers are in this process.
+func (l *lab) inMemory(ctx context.Context) (*host, error) {
+	if l.local != nil {
+		return l.local, nil
+	}
+	machines, err := l.machines()
+	if err != nil {
+		return nil, err
+	}
+	f, err := forge.New(forge.Config{
+		Store: memory.New(memory.Config{}), Sealer: secret.NewEphemeral(), Logger: l.log,
+		Providers: map[string]provider.Provider{"local": machines},
+	})
+	if err != nil {
+		return nil, err
+	}
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	worked := make(chan error, 1)
+	go func() { worked <- f.Run(working) }()
+	l.closers = append(l.closers, func() error {
+		stop()
+		return errors.Join(<-worked, f.Close())
+	})
+	l.local, err = l.newHost(ctx, f)
+	return l.local, err
+}
+
+func (l *lab) machines() (*nspawn.Provider, error) {
+	p, err := nspawn.New(nspawn.Config{Images: l.images, SuppressSync: true, Logger: l.log})
+	if err != nil {
+		return nil, err
+	}
+	return p, p.Validate(context.Background())
+}
+
+// newHost makes a server on this computer, which is removed with the lab.
+func (l *lab) newHost(ctx context.Context, f *forge.Forge) (*host, error) {
+	srv, action, err := f.Servers.Create(ctx, forge.ServerOpts{
+		Name: "bench", Provider: "local", Image: l.image, Labels: testmachine.Labels(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.closers = append(l.closers, func() error {
+		ctx := context.WithoutCancel(ctx)
+		action, err := f.Servers.Delete(ctx, srv.ID, &forge.DeleteOpts{Force: true})
+		if err == nil {
+			_, err = f.Actions.Wait(ctx, action.ID)
+		}
+		return err
+	})
+	if _, err := f.Actions.Wait(ctx, action.ID); err != nil {
+		return nil, fmt.Errorf("make a server: %w", err)
+	}
+	if srv, err = f.Servers.Get(ctx, srv.ID); err != nil {
+		return nil, err
+	}
+	h := &host{forge: f, server: srv, dir: l.dir}
+	return h, h.allow(ctx)
+}

@@ -1,6 +1,10 @@
 package provider
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // What can be wrong at a provider. Adapters wrap these, with their own name in
 // front and what the user can do behind.
@@ -18,3 +22,14 @@ var (
 	// ErrMissing says that this machine lacks a tool or a right.
 	ErrMissing = errors.New("a requirement is missing")
 )
+
+// RateLimitError says when another try makes sense. It wraps ErrRateLimit.
+type RateLimitError struct {
+	Reset time.Time
+}
+
+func (e *RateLimitError) Error() string {
+	return fmt.Sprintf("%v: try again at %s", ErrRateLimit, e.Reset.UTC().Format(time.RFC3339))
+}
+
+func (e *RateLimitError) Unwrap() error { return ErrRateLimit }

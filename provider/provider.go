@@ -49,6 +49,8 @@ type Properties struct {
 	// Existing is set when machines exist before forge and outlive it: Create
 	// takes Spec.Address, and Delete removes nothing at the provider.
 	Existing bool
+	// Options are those that the provider has.
+	Options Offered
 }
 
 // Spec describes the machine that Create should make. The zero value of an
@@ -67,6 +69,7 @@ type Spec struct {
 	HostKey []byte
 	// Labels are passed on to providers that know labels.
 	Labels map[string]string
+	Options
 
 	// Address, Port and User are for providers with Properties.Existing.
 	Address string
@@ -99,6 +102,16 @@ type Machine struct {
 	Private netip.Addr
 	Labels  map[string]string
 	Created time.Time
+	// Vendor is the machine as the provider's own client library describes it;
+	// see As. It is nil where there is no such library.
+	Vendor any
+}
+
+// As returns the vendor's own description of a machine, such as a *godo.Droplet,
+// and whether it is of that type.
+func As[T any](m *Machine) (T, bool) {
+	v, ok := m.Vendor.(T)
+	return v, ok
 }
 
 // Lister is implemented by providers that can list what forge made there.

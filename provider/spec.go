@@ -16,10 +16,14 @@ var (
 
 const maxName = 253
 
-// Validate checks what is the same at every provider: ID, Name and
-// AuthorizedKey. Its error wraps ErrInvalid and names the field and the rule.
-// A Create calls it before it makes anything.
-func (s Spec) Validate() error {
+// Validate checks what needs no question to the provider: ID, Name and
+// AuthorizedKey, and that no more options are asked for than p offers. Its error
+// wraps ErrInvalid and names the field and the rule. A Create calls it before it
+// makes anything.
+func (s Spec) Validate(p Properties) error {
+	if err := p.Options.check(s.Options); err != nil {
+		return err
+	}
 	if !specID.MatchString(s.ID) {
 		return fmt.Errorf("%w: ID must be 1 to 63 letters, digits, dashes and underscores, with a letter or digit at both ends", ErrInvalid)
 	}

@@ -14,8 +14,8 @@ const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFN1xaQLKEXx8R+A5c5oTQ0kU
 func TestSpecValidate(t *testing.T) {
 	t.Parallel()
 	good := provider.Spec{ID: "0198f3d2-7c1a-7b5e-9f00-000000000001", Name: "web-1.example.com", AuthorizedKey: publicKey}
-	require.NoError(t, good.Validate())
-	require.NoError(t, provider.Spec{ID: "a", Name: "a"}.Validate())
+	require.NoError(t, good.Validate(provider.Properties{}))
+	require.NoError(t, provider.Spec{ID: "a", Name: "a"}.Validate(provider.Properties{}))
 
 	long := strings.Repeat("a", 64)
 	bad := map[string][]string{
@@ -34,7 +34,7 @@ func TestSpecValidate(t *testing.T) {
 			case "AuthorizedKey":
 				spec.AuthorizedKey = value
 			}
-			err := spec.Validate()
+			err := spec.Validate(provider.Properties{})
 			require.ErrorIs(t, err, provider.ErrInvalid, "%s %q", field, value)
 			require.ErrorContains(t, err, field+" must be")
 		}

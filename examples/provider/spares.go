@@ -48,7 +48,7 @@ func (s *spares) Validate(ctx context.Context) error {
 // Create gives the machine that the server has already, or claims a free one.
 // Of two that claim the same one, one makes the file.
 func (s *spares) Create(ctx context.Context, spec provider.Spec) (*provider.Machine, error) {
-	if err := spec.Validate(); err != nil {
+	if err := spec.Validate(s.Properties()); err != nil {
 		return nil, fmt.Errorf("spares: %w", err)
 	}
 	taken, err := s.List(ctx)

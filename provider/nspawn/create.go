@@ -28,7 +28,7 @@ func (p *Provider) Create(ctx context.Context, spec provider.Spec) (*provider.Ma
 }
 
 func (p *Provider) create(ctx context.Context, spec provider.Spec) (*provider.Machine, error) {
-	if err := spec.Validate(); err != nil {
+	if err := spec.Validate(p.Properties()); err != nil {
 		return nil, err
 	}
 	id := p.machineID(spec.ID)

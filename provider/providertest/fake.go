@@ -96,7 +96,7 @@ func (f *Fake) Validate(ctx context.Context) error {
 func (f *Fake) Create(ctx context.Context, spec provider.Spec) (*provider.Machine, error) {
 	var m *provider.Machine
 	err := f.call(ctx, Call{Op: OpCreate, ID: spec.ID, Spec: spec}, func(fault Fault) error {
-		if err := spec.Validate(); err != nil {
+		if err := spec.Validate(f.cfg.Properties); err != nil {
 			return err
 		}
 		made := f.find(func(m *fakeMachine) bool { return m.spec.ID == spec.ID })

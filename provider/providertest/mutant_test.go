@@ -99,7 +99,7 @@ func mutants() []mutant {
 	return []mutant{
 		{"sound", func(b broken) provider.Provider { return b }, "", false},
 		{"makes a machine for each create", onSpec(func(spec *provider.Spec) {
-			if spec.Validate() == nil {
+			if spec.Validate(provider.Properties{}) == nil {
 				spec.ID = strings.ToLower(rand.Text())
 			}
 		}), "CreatesOneMachineForAnID", true},

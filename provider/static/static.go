@@ -58,7 +58,7 @@ func (p *Provider) Create(ctx context.Context, spec provider.Spec) (*provider.Ma
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := spec.Validate(); err != nil {
+	if err := spec.Validate(p.Properties()); err != nil {
 		return nil, fmt.Errorf("static: %w", err)
 	}
 	if spec.Port == 0 {

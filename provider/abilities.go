@@ -1,0 +1,27 @@
+package provider
+
+import "context"
+
+// Power is implemented by providers that can switch machines, by the provider's
+// own id. A method returns when the provider has taken the order, and what is so
+// already is no error.
+type Power interface {
+	PowerOn(ctx context.Context, id string) error
+	// PowerOff cuts the power, without a shutdown.
+	PowerOff(ctx context.Context, id string) error
+	// Reboot asks the machine's system to restart.
+	Reboot(ctx context.Context, id string) error
+}
+
+// Resizer is implemented by providers that can give a machine another size. The
+// machine has to be off; its disk keeps its size, so that it can be made small
+// again.
+type Resizer interface {
+	Resize(ctx context.Context, id, size string) error
+}
+
+// Rebuilder is implemented by providers that can write an image over the disk of
+// a machine, which keeps its id and its addresses.
+type Rebuilder interface {
+	Rebuild(ctx context.Context, id, image string) error
+}

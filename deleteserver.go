@@ -3,6 +3,7 @@ package forge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -106,7 +107,7 @@ func (c *core) deleteServer(ctx context.Context, w *work) error {
 		}
 	}
 	for _, id := range ids {
-		if err := p.Delete(ctx, id); err != nil && !errors.Is(err, provider.ErrNotFound) {
+		if err := deleteMachine(ctx, p, id); err != nil {
 			return err
 		}
 	}
@@ -122,6 +123,25 @@ func (c *core) deleteServer(ctx context.Context, w *work) error {
 		}
 	}
 	return err
+}
+
+// deleteMachine removes a machine. A provider may need a while after it took the
+// order, and what it still has is still paid for.
+func deleteMachine(ctx context.Context, p provider.Provider, id string) error {
+	if err := p.Delete(ctx, id); err != nil && !errors.Is(err, provider.ErrNotFound) {
+		return err
+	}
+	if p.Properties().Existing || id == "" {
+		return nil
+	}
+	_, err := p.Get(ctx, id)
+	switch {
+	case errors.Is(err, provider.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	return &waiting{least: time.Second, most: 10 * time.Second, why: fmt.Errorf("the provider still has machine %s", id)}
 }
 
 // lostMachines finds what was made for a server whose provider's id was never

@@ -33,6 +33,7 @@ func (c *core) settle(handlerCtx context.Context, w *work, err error) error {
 	defer cancel()
 
 	var wait *waiting
+	var limited *provider.RateLimitError
 	var settled error
 	switch {
 	case errors.Is(cause, errLeaseLost), errors.Is(err, errLeaseLost), errors.Is(err, sshexec.ErrFenced):
@@ -51,6 +52,8 @@ func (c *core) settle(handlerCtx context.Context, w *work, err error) error {
 		settled = w.handBack(ctx, 0, w.action.Waiting)
 	case errors.Is(err, errGone):
 		settled = c.vanished(ctx, w, err)
+	case errors.As(err, &limited):
+		settled = w.postpone(ctx, limited)
 	case errors.As(err, &wait):
 		settled = w.handBack(ctx, wait.wait(w.action.Tries), w.presentable(ctx, wait.why.Error()))
 	default:

@@ -49,6 +49,14 @@ func asking() map[string]method {
 		id: func(ctx context.Context, f *forge.Forge, _ *furnished, id string) error {
 			return second(f.Servers.ValidateProvider(ctx, id))
 		}}
+	all["Servers.Catalog"] = method{what: "provider",
+		id: func(ctx context.Context, f *forge.Forge, _ *furnished, id string) error {
+			return second(f.Servers.Catalog(ctx, id))
+		}}
+	all["Servers.Reconcile"] = method{what: "provider",
+		id: func(ctx context.Context, f *forge.Forge, _ *furnished, id string) error {
+			return second(f.Servers.Reconcile(ctx, id, nil))
+		}}
 	all["Keys.Add"] = nameless(func(ctx context.Context, f *forge.Forge) error {
 		return second(f.Keys.Add(ctx, forge.KeyOpts{Name: "other", Public: otherLine}))
 	})

@@ -82,6 +82,8 @@ func serverMethods() map[string]method {
 		}},
 		"Servers.Create":           {free: "names no record"},
 		"Servers.ValidateProvider": {free: "names no record"},
+		"Servers.Catalog":          {free: "names no record"},
+		"Servers.Reconcile":        {free: "is refused to every owner"},
 	}
 }
 

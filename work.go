@@ -21,7 +21,7 @@ type work struct {
 	action *Action       // as it was when it was taken up, with its cursor kept current
 	fence  sshexec.Fence // for the scripts that change the server
 	left   time.Duration // until the deadline, when it was taken up
-	taken  time.Time     // when that was
+	taken  time.Time     // when that was asked for
 	stale  []*Lock       // those of its locks whose last holder may have left a run
 	live   bool          // there may be a run whose end is not known
 	// shutdown is closed when the worker should leave what runs detached.
@@ -36,8 +36,8 @@ type work struct {
 	hides  []string
 }
 
-func newWork(c *core, a *Action, locks []*Lock, left time.Duration) *work {
-	w := &work{core: c, action: a, left: left, taken: time.Now(), live: a.Cursor.Run != ""}
+func newWork(c *core, a *Action, locks []*Lock, left time.Duration, asked time.Time) *work {
+	w := &work{core: c, action: a, left: left, taken: asked, live: a.Cursor.Run != ""}
 	for _, l := range locks {
 		if w.fence.Key == "" {
 			w.fence = sshexec.Fence{Key: l.Key, Epoch: l.Fence}

@@ -15,6 +15,11 @@ import (
 // before it fails: what kills its worker each time must not go on for ever.
 const maxHandouts = 20
 
+// stuckAfter is how long after its deadline the lease of a handler is still renewed,
+// which is more than it takes to stop a run and to write down the end. One that has
+// not returned by then ignores its context, and its action goes to another.
+const stuckAfter = 2 * settleTimeout
+
 // maxSkew is how far the queue's clock may be ahead of the store's: a wake-up that
 // seems to come so little too early is in time.
 const maxSkew = time.Second
@@ -111,7 +116,7 @@ func (c *core) handle(runCtx, jobCtx context.Context, j queue.Job) error {
 	if w.action.Status == ActionCancelling {
 		cancel(errCancelled)
 	}
-	deadline := time.AfterFunc(w.left, func() { cancel(errDeadline) })
+	deadline := time.AfterFunc(w.untilDeadline(), func() { cancel(errDeadline) })
 	defer deadline.Stop()
 
 	defer w.clean(jobCtx)
@@ -152,6 +157,7 @@ func (c *core) take(ctx context.Context, id string, epoch int64) (*work, error) 
 	var w *work
 	err := c.update(ctx, func(t *txn) error {
 		w = nil
+		asked := time.Now()
 		a, err := t.Actions().Get(id)
 		if errors.Is(err, ErrNotFound) {
 			return nil
@@ -200,19 +206,25 @@ func (c *core) take(ctx context.Context, id string, epoch int64) (*work, error) 
 		} else if err := t.Actions().Update(a); err != nil {
 			return err
 		}
-		w = newWork(c, a, locks, a.Deadline.Sub(now))
+		w = newWork(c, a, locks, a.Deadline.Sub(now), asked)
 		return nil
 	})
 	return w, err
 }
 
 // renew keeps the lease, and ends the handler's context when the lease is lost
-// or the action is cancelled.
+// or the action is cancelled. A lease counts from when it was asked for, as the
+// store counts it from some time after that. Once it is lost, it is not taken back.
 func (c *core) renew(ctx context.Context, w *work, poked <-chan struct{}, cancel context.CancelCauseFunc) {
 	tick := time.NewTicker(c.Lease / 3)
 	defer tick.Stop()
-	lost := time.AfterFunc(c.Lease, func() { cancel(errLeaseLost) })
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	lose := func() { cancel(errLeaseLost); stop() }
+	lost := time.AfterFunc(c.Lease-time.Since(w.taken), lose)
 	defer lost.Stop()
+	stuck := time.AfterFunc(max(w.untilDeadline(), 0)+stuckAfter, lose)
+	defer stuck.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -231,7 +243,7 @@ func (c *core) renew(ctx context.Context, w *work, poked <-chan struct{}, cancel
 		case errors.Is(err, errLeaseLost):
 			cancel(errLeaseLost)
 			return
-		case ctx.Err() != nil: // the work is done
+		case ctx.Err() != nil: // the work is done, or lost
 			return
 		case err != nil:
 			c.Logger.WarnContext(ctx, "a lease could not be renewed", "action", w.action.ID, "error", err)

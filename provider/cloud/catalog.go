@@ -46,6 +46,9 @@ func (c *Catalog) Get(ctx context.Context) (*provider.Catalog, error) {
 func (c *Catalog) read(ctx context.Context) (*provider.Catalog, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	if last := c.fresh(); last != nil {
+		return last, nil // another was just before
+	}
 	began := time.Now()
 	last, err := c.Read(ctx)
 	if err != nil {

@@ -3,6 +3,7 @@ package cloud
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -10,8 +11,15 @@ import (
 	"github.com/seed-797f2c2c/forge/provider"
 )
 
-// readTimeout bounds what is read on behalf of several callers.
-const readTimeout = time.Minute
+const (
+	// readTimeout bounds what is read on behalf of several callers.
+	readTimeout = time.Minute
+	// perRequest is how long a list is good for at least, for each request that it
+	// took, so that lists of a great many machines leave the rate limit to others.
+	perRequest = 2 * time.Second
+	// costAges is for how many ages it is known what a list costs.
+	costAges = 20
+)
 
 // Fleet answers for single machines by listing all of them, where many are asked
 // for at about the same time and that takes fewer requests.
@@ -21,11 +29,12 @@ type Fleet struct {
 	// List asks the vendor for all machines of forge, and says how many requests
 	// that took.
 	List func(ctx context.Context) (all []*provider.Machine, requests int, err error)
-	// Age is how old an answer may be. Defaults to 5 s.
+	// Age is how old an answer may be. It may be older by what a list of a great
+	// many machines takes. Defaults to 5 s.
 	Age time.Duration
 
 	mu      sync.Mutex
-	asked   map[string]time.Time // when each machine was last asked for
+	asked   map[string]time.Time // when each machine was asked for that no list had
 	cost    int                  // requests that the last list took
 	known   map[string]*provider.Machine
 	asOf    time.Time
@@ -34,12 +43,13 @@ type Fleet struct {
 
 // listing is a list that is on its way to all who wait for it.
 type listing struct {
-	done  chan struct{}
-	stale bool // something has changed since it began
-	err   error
+	done    chan struct{}
+	changed map[string]bool // machines that it may show as they were
+	err     error
 }
 
-// Get returns a machine, as it was at most Age ago.
+// Get returns a machine, as it was at most Age ago. Its Vendor is shared with
+// others, to be read and not changed.
 func (f *Fleet) Get(ctx context.Context, id string) (*provider.Machine, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -54,25 +64,31 @@ func (f *Fleet) Get(ctx context.Context, id string) (*provider.Machine, error) {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
+		if list.err != nil { // not each who waited is to burden a vendor in trouble
+			return nil, list.err
+		}
 		if m := f.found(id); m != nil {
 			return m, nil
-		}
-		if errors.Is(list.err, provider.ErrRateLimit) {
-			return nil, list.err
 		}
 	}
 	return f.One(ctx, id)
 }
 
-// Changed has to be called after each change at the vendor, so that no answer is
-// older than it.
-func (f *Fleet) Changed() {
+// Changed has to be called after each change at the vendor, with the machines that
+// it may have changed, so that no answer is older than it. None stands for all.
+func (f *Fleet) Changed(ids ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.known = nil
-	if f.listing != nil {
-		f.listing.stale = true
-		f.listing = nil
+	if len(ids) == 0 {
+		// Who waits for the list has asked before, and asks for the machine itself.
+		f.known, f.listing = nil, nil
+		return
+	}
+	for _, id := range ids {
+		delete(f.known, id)
+		if f.listing != nil {
+			f.listing.changed[id] = true
+		}
 	}
 }
 
@@ -82,19 +98,31 @@ func (f *Fleet) look(ctx context.Context, id string) (*provider.Machine, *listin
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := time.Now()
-	if f.asked == nil {
-		f.asked = make(map[string]time.Time)
-	}
-	maps.DeleteFunc(f.asked, func(_ string, at time.Time) bool { return now.Sub(at) >= f.age() })
-	f.asked[id] = now
 	if m := f.fresh(id, now); m != nil {
 		return m, nil
 	}
-	if f.listing == nil && len(f.asked) > max(f.cost, 1) {
-		f.listing = &listing{done: make(chan struct{})}
-		// It serves all who wait, so it does not end with the one who began it.
-		go f.list(context.WithoutCancel(ctx), f.listing)
+	if f.listing != nil {
+		if f.listing.changed[id] {
+			return nil, nil
+		}
+		return nil, f.listing
 	}
+	// Asking for machines one by one may cost as much as a list, and no more.
+	maps.DeleteFunc(f.asked, func(_ string, at time.Time) bool { return now.Sub(at) >= f.age() })
+	if f.asked == nil {
+		f.asked = make(map[string]time.Time)
+	}
+	f.asked[id] = now
+	if now.Sub(f.asOf) >= costAges*f.age() {
+		f.cost = 0
+	}
+	if len(f.asked) <= max(f.cost, 1) {
+		return nil, nil
+	}
+	clear(f.asked)
+	f.listing = &listing{done: make(chan struct{}), changed: make(map[string]bool)}
+	// It serves all who wait, so it does not end with the one who began it.
+	go f.list(context.WithoutCancel(ctx), f.listing)
 	return nil, f.listing
 }
 
@@ -103,12 +131,15 @@ func (f *Fleet) list(ctx context.Context, l *listing) {
 	defer cancel()
 	began := time.Now()
 	all, requests, err := f.List(ctx)
+	if errors.Is(err, context.DeadlineExceeded) { // which is not that of those who wait
+		err = fmt.Errorf("%w: no list of all machines within %v", provider.ErrUnavailable, readTimeout)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	defer close(l.done)
 	l.err = err
-	if l.stale {
-		return
+	if f.listing != l {
+		return // all has changed since
 	}
 	f.listing = nil
 	if err != nil {
@@ -117,20 +148,30 @@ func (f *Fleet) list(ctx context.Context, l *listing) {
 	f.cost, f.asOf = requests, began
 	f.known = make(map[string]*provider.Machine, len(all))
 	for _, m := range all {
-		f.known[m.ID] = m
+		if !l.changed[m.ID] {
+			f.known[m.ID] = m
+		}
 	}
 }
 
+// found returns what is known of a machine after a list, which was long in coming
+// perhaps.
 func (f *Fleet) found(id string) *provider.Machine {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.fresh(id, time.Now())
+	return clone(f.known[id])
 }
 
-// fresh returns a copy of what is known of a machine and is young enough.
+// fresh returns what is known of a machine and is young enough.
 func (f *Fleet) fresh(id string, now time.Time) *provider.Machine {
-	m := f.known[id]
-	if m == nil || now.Sub(f.asOf) >= f.age() {
+	if now.Sub(f.asOf) >= f.age() {
+		return nil
+	}
+	return clone(f.known[id])
+}
+
+func clone(m *provider.Machine) *provider.Machine {
+	if m == nil {
 		return nil
 	}
 	c := *m
@@ -139,8 +180,9 @@ func (f *Fleet) fresh(id string, now time.Time) *provider.Machine {
 }
 
 func (f *Fleet) age() time.Duration {
-	if f.Age == 0 {
-		return 5 * time.Second
+	age := f.Age
+	if age == 0 {
+		age = 5 * time.Second
 	}
-	return f.Age
+	return max(age, time.Duration(f.cost)*perRequest)
 }

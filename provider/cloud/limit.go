@@ -12,6 +12,10 @@ import (
 // left to the caller, who has better to do than to wait.
 const patience = time.Second
 
+// remembered is the time for which requests that nobody makes are saved up, as
+// vendors count by the hour.
+const remembered = time.Hour
+
 // Limits are the rate limits of a vendor's API.
 type Limits struct {
 	// Every is how often the vendor gives one request back when none is left.
@@ -20,7 +24,7 @@ type Limits struct {
 	Windows []Window
 }
 
-// Window is N requests in any span of Per.
+// Window is N requests, at least one, in any span of Per.
 type Window struct {
 	N   int
 	Per time.Duration
@@ -33,10 +37,11 @@ type Limiter struct {
 
 	mu       sync.Mutex
 	windows  []*window
-	inFlight int
+	inFlight int       // that have a place and no answer yet
+	booked   int       // of them, those that wait for what is given back
 	known    bool      // whether an answer told what is left
-	left     int       // requests that the vendor has left, as its last answer said
-	next     time.Time // when there is one more, if none is left
+	left     int       // requests that the vendor has left, by its last answer and what it has given back since
+	next     time.Time // when it gives one back that is not booked
 	promised time.Time // the last time that a caller was told to come back at
 }
 
@@ -57,16 +62,13 @@ func (l *Limiter) Take(ctx context.Context) (done func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	wait, err := l.place(time.Now())
+	wait, booked, err := l.place()
 	if err != nil {
 		return nil, err
 	}
-	done = sync.OnceFunc(func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.inFlight--
-	})
+	done = sync.OnceFunc(func() { l.drop(&l.inFlight, 1) })
 	if wait > 0 {
+		defer l.drop(&l.booked, booked)
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		select {
@@ -79,49 +81,80 @@ func (l *Limiter) Take(ctx context.Context) (done func(), err error) {
 	return done, nil
 }
 
-// place takes the next free place.
-func (l *Limiter) place(now time.Time) (wait time.Duration, err error) {
+func (l *Limiter) drop(count *int, by int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at := now
+	*count -= by
+}
+
+// place takes the next free place, and books what the vendor is to give back for it.
+func (l *Limiter) place() (wait time.Duration, booked int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	l.refill(now)
+	at, gap := now, l.every
 	for _, w := range l.windows {
-		at = later(at, w.free())
+		if free := w.free(); free.After(at) {
+			at, gap = free, w.per/time.Duration(len(w.taken))
+		}
 	}
-	if l.known && l.left <= l.inFlight {
-		at = later(at, l.next)
+	empty := l.known && l.left <= l.inFlight
+	if empty && l.next.After(at) {
+		at, gap = l.next, l.every
 	}
 	if at.Sub(now) > patience {
-		return 0, l.promise(at)
+		return 0, 0, l.promise(at, gap)
 	}
-	if l.known && l.left <= l.inFlight { // it has one more by now
-		l.left, l.next = l.inFlight+1, at.Add(l.every)
+	if empty {
+		l.left, l.next = l.left+1, l.next.Add(l.every)
+		if at.After(now) {
+			booked = 1
+		}
 	}
 	for _, w := range l.windows {
 		w.take(at)
 	}
 	l.inFlight++
-	return at.Sub(now), nil
+	l.booked += booked
+	return at.Sub(now), booked, nil
+}
+
+// refill adds what the vendor has given back since, as nobody asked it meanwhile.
+// The next answer says what is so.
+func (l *Limiter) refill(now time.Time) {
+	if !l.known || now.Before(l.next) {
+		return
+	}
+	n := 1 + now.Sub(l.next)/l.every
+	l.left = min(l.left+int(n), l.inFlight+max(1, int(remembered/l.every)))
+	l.next = l.next.Add(n * l.every)
 }
 
 // Seen takes note of what an answer said: how many requests are left, and when
-// there is one more if none is.
+// there is one more if none is. It is called before the done of that request.
 func (l *Limiter) Seen(left int, next time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.known, l.left, l.next = true, left, next
+	if left > 0 {
+		next = time.Now().Add(l.every)
+	}
+	l.known, l.left, l.next = true, left, next.Add(time.Duration(l.booked)*l.every)
 }
 
-// refused is the error of a request that the vendor refused until next.
+// refused is the error of a request that the vendor refused until next. Where its
+// clock or its answer is wrong, that is over already.
 func (l *Limiter) refused(next time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.known, l.left, l.next = true, 0, next
-	return l.promise(next)
+	next = later(next, time.Now().Add(patience))
+	l.known, l.left, l.next = true, 0, next.Add(time.Duration(l.booked)*l.every)
+	return l.promise(next, l.every)
 }
 
-// promise tells a caller when to come back.
-func (l *Limiter) promise(at time.Time) error {
-	l.promised = later(at, l.promised.Add(l.every))
+// promise tells a caller when to come back, which is a gap after the one before.
+func (l *Limiter) promise(at time.Time, gap time.Duration) error {
+	l.promised = later(at, l.promised.Add(gap))
 	return &provider.RateLimitError{Reset: l.promised}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -29,14 +30,16 @@ type Transport struct {
 	// Limiter is the one of the account.
 	Limiter *Limiter
 	// Budget reads from an answer how many requests are left, and when there is
-	// one more if none is. It reports whether the answer says so.
+	// one more if none is. It reports whether the answer says so. Defaults to
+	// answers that do not.
 	Budget func(*http.Response) (left int, next time.Time, ok bool)
 }
 
 // RoundTrip implements http.RoundTripper. A request for which there is no place,
 // before or after the vendor was asked, ends with a [provider.RateLimitError].
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	question := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if !question || (r.Body != nil && r.Body != http.NoBody) {
 		return t.send(r)
 	}
 	wait := &backoff.ExponentialBackOff{InitialInterval: 500 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 5 * time.Second}
@@ -86,7 +89,10 @@ func (t *Transport) send(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	left, next, ok := t.Budget(resp)
+	left, next, ok := 0, time.Time{}, false
+	if t.Budget != nil {
+		left, next, ok = t.Budget(resp)
+	}
 	if resp.StatusCode != http.StatusTooManyRequests {
 		if ok {
 			t.Limiter.Seen(left, next)
@@ -94,8 +100,10 @@ func (t *Transport) send(r *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	_ = resp.Body.Close()
-	if !ok {
-		next = time.Now().Add(time.Minute) // it does not say how long
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds >= 0 {
+		next = time.Now().Add(time.Duration(seconds) * time.Second)
+	} else if !ok || left > 0 {
+		next = time.Now().Add(time.Minute) // it is about another limit, or does not say how long
 	}
 	return nil, t.Limiter.refused(next)
 }

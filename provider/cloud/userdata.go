@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"mime/multipart"
+	"net/mail"
 	"net/textproto"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/ssh"
 
@@ -15,34 +18,33 @@ import (
 )
 
 // UserData is the user data for a spec: what gives the machine its host key before
-// it first answers, and the embedder's own. limit is the vendor's, in bytes. It
-// returns nothing when the spec asks for neither.
+// it first answers and lets root log in with the control key, and the embedder's
+// own. limit is the vendor's, in bytes. It returns nothing when the spec asks for
+// neither.
 //
-// The parts of a MIME message are what cloud-init merges itself. The one with the
-// host key comes last, as what is said twice counts as said last.
+// The parts of a MIME message are what cloud-init merges itself. Forge's comes
+// last, as what is said twice counts as said last.
 func UserData(spec provider.Spec, limit int) (string, error) {
 	own := spec.UserData
-	if strings.HasPrefix(own, "\x1f\x8b") || strings.ContainsRune(own, 0) {
-		return "", fmt.Errorf("%w: UserData must be text, and not compressed", provider.ErrInvalid)
+	if !utf8.ValidString(own) || strings.ContainsRune(own, 0) {
+		return "", fmt.Errorf("%w: UserData must be text in UTF-8, and not compressed", provider.ErrInvalid)
 	}
-	var keys string
+	data := own
 	if len(spec.HostKey) > 0 {
-		key, err := hostKey(spec.HostKey)
+		keys, err := hostKey(spec.HostKey)
 		if err != nil {
 			return "", err
 		}
-		keys = key
-	}
-	data := keys + own // one of them is all there is
-	if keys != "" && own != "" {
-		both, err := combine(own, keys)
-		if err != nil {
-			return "", err
+		data = keys
+		if own != "" {
+			if data, err = combine(own, keys); err != nil {
+				return "", err
+			}
 		}
-		data = both
 	}
 	if len(data) > limit {
-		return "", fmt.Errorf("%w: UserData must be at most %d bytes", provider.ErrInvalid, limit-(len(data)-len(own)))
+		return "", fmt.Errorf("%w: UserData is too long by %d bytes: with what forge adds it has %d, and the provider takes %d",
+			provider.ErrInvalid, len(data)-limit, len(data), limit)
 	}
 	return data, nil
 }
@@ -54,7 +56,7 @@ func hostKey(private []byte) (string, error) {
 		return "", fmt.Errorf("%w: HostKey must be an ed25519 private key in OpenSSH PEM", provider.ErrInvalid)
 	}
 	var b strings.Builder
-	b.WriteString("#cloud-config\nssh_deletekeys: true\nssh_genkeytypes: []\nssh_keys:\n  ed25519_private: |\n")
+	b.WriteString("#cloud-config\ndisable_root: false\nssh_deletekeys: true\nssh_genkeytypes: []\nssh_keys:\n  ed25519_private: |\n")
 	for line := range strings.Lines(strings.TrimSpace(string(private))) {
 		b.WriteString("    " + strings.TrimSpace(line) + "\n")
 	}
@@ -66,15 +68,10 @@ func combine(parts ...string) (string, error) {
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
 	for _, text := range parts {
-		// cloud-init looks at the first line of plain text for what it is.
-		header := textproto.MIMEHeader{"Content-Type": {"text/plain; charset=utf-8"}, "Mime-Version": {"1.0"}}
-		if strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) {
-			header["Content-Transfer-Encoding"] = []string{"base64"}
-			text = base64.StdEncoding.EncodeToString([]byte(text))
-		}
-		part, err := w.CreatePart(header)
+		header, content := part(text)
+		p, err := w.CreatePart(header)
 		if err == nil {
-			_, err = part.Write([]byte(text))
+			_, err = io.WriteString(p, content)
 		}
 		if err != nil {
 			return "", err
@@ -84,4 +81,20 @@ func combine(parts ...string) (string, error) {
 		return "", err
 	}
 	return "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"" + w.Boundary() + "\"\r\n\r\n" + body.String(), nil
+}
+
+// part is a text as a part of a MIME message. What is such a message itself becomes
+// a part as it is; of anything else cloud-init sees by its first line what it is.
+func part(text string) (textproto.MIMEHeader, string) {
+	if m, err := mail.ReadMessage(strings.NewReader(text)); err == nil && m.Header.Get("Mime-Version") != "" {
+		if body, err := io.ReadAll(m.Body); err == nil {
+			return textproto.MIMEHeader(m.Header), string(body)
+		}
+	}
+	header := textproto.MIMEHeader{"Content-Type": {"text/plain; charset=utf-8"}, "Mime-Version": {"1.0"}}
+	if strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) {
+		header["Content-Transfer-Encoding"] = []string{"base64"}
+		text = base64.StdEncoding.EncodeToString([]byte(text))
+	}
+	return header, text
 }

@@ -215,6 +215,60 @@ func TestLogGoesOnAfterErrorsOfTheStore(t *testing.T) {
 	})
 }
 
+// slowStore takes a second for each update, while it is on.
+type slowStore struct {
+	forge.Store
+	on atomic.Bool
+}
+
+func (s *slowStore) Update(ctx context.Context, fn func(forge.Tx) error) error {
+	if s.on.Load() {
+		time.Sleep(time.Second) // of the bubble
+	}
+	return s.Store.Update(ctx, fn)
+}
+
+// The output is read on while its lines are stored, and the next write has all of
+// them; but no more of it is read ahead than has a bound.
+func TestLogIsReadOnWhileItIsStored(t *testing.T) {
+	for name, line := range map[string]string{"text": strings.Repeat("y", 79), "empty lines": ""} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {
+				slow := &slowStore{Store: store}
+				p := newPrinter(t, slow, q, 0)
+				p.server = p.addServer("")
+				const count, atOnce = 100_000, 100
+				pauses, ahead, most := 0, 0, 0
+				p.Stub(forge.KindExec, func(ctx context.Context, work forge.TestWork) error {
+					slow.on.Store(true)
+					defer slow.on.Store(false)
+					return work.Deliver(ctx, func(_ int64, log io.Writer) error {
+						for range count / atOnce {
+							began := time.Now()
+							if _, err := io.WriteString(log, strings.Repeat(line+"\n", atOnce)); err != nil {
+								return err
+							}
+							if ahead += atOnce; time.Since(began) > 0 {
+								pauses, ahead = pauses+1, 0
+							}
+							most = max(most, ahead)
+						}
+						return nil
+					})
+				})
+				defer p.start()()
+				got, _, err := p.run()
+				require.NoError(t, err)
+				require.Len(t, got, count)
+				require.Positive(t, pauses)
+				require.Less(t, pauses, count*(len(line)+1)/(1<<20)+count/32768+1)
+				require.Less(t, most*(len(line)+1), 3<<19)
+				require.Less(t, most, 3<<14)
+			})
+		})
+	}
+}
+
 // The step that the output names last is where the work failed.
 func TestStepsAreReadFromTheLog(t *testing.T) {
 	inBubble(t, func(t *testing.T, store forge.Store, q queue.Queue) {

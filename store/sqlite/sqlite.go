@@ -8,19 +8,16 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/pressly/goose/v3"
-	driver "modernc.org/sqlite"
-	codes "modernc.org/sqlite/lib"
+	_ "modernc.org/sqlite" // the driver
 
 	"github.com/seed-797f2c2c/forge"
 	"github.com/seed-797f2c2c/forge/store/internal/sqlstore"
@@ -29,11 +26,16 @@ import (
 // busyTimeout is how long a statement waits for another process that writes.
 const busyTimeout = 10 * time.Second
 
+// idleReaders is how many connections stay open for those who read. A new one has
+// to read the schema first.
+const idleReaders = 8
+
 // Store is a forge.Store and a forge.Notifier. It is safe for concurrent use.
 type Store struct {
 	read    *sql.DB
 	write   *sql.DB
 	writer  chan struct{} // holds a token while an update runs
+	wal     wal           // of who has the token
 	dialect sqlstore.Dialect
 	waiters *sqlstore.Waiters
 }
@@ -42,9 +44,6 @@ var (
 	_ forge.Store    = (*Store)(nil)
 	_ forge.Notifier = (*Store)(nil)
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // Open opens a file, which it makes, for its owner alone, when it is not there,
 // and brings up to date when it is of an older version. Beside it are files with
@@ -60,8 +59,12 @@ func Open(ctx context.Context, file string) (*Store, error) {
 	if err := made.Close(); err != nil {
 		return nil, err
 	}
+	// SQLite follows links too, and has the other files beside what it finds.
+	if file, err = filepath.EvalSymlinks(file); err != nil {
+		return nil, err
+	}
 	s := &Store{
-		writer: make(chan struct{}, 1), waiters: sqlstore.NewWaiters(),
+		writer: make(chan struct{}, 1), wal: wal{file: file + "-wal", full: walSize}, waiters: sqlstore.NewWaiters(),
 		dialect: sqlstore.Dialect{
 			Micros:   true,
 			HasLabel: `EXISTS (SELECT 1 FROM json_each("labels") AS label WHERE label.key = ? AND label.value = ?)`,
@@ -72,6 +75,7 @@ func Open(ctx context.Context, file string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.read.SetMaxIdleConns(idleReaders)
 	s.write, err = open(file, "synchronous(full)")
 	if err != nil {
 		return nil, errors.Join(err, s.read.Close())
@@ -90,20 +94,6 @@ func open(file string, pragmas ...string) (*sql.DB, error) {
 	return sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?"+params.Encode())
 }
 
-func (s *Store) migrate(ctx context.Context) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, s.write, files, goose.WithTableName("migrations"),
-		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return err
-	}
-	_, err = provider.Up(ctx)
-	return err
-}
-
 // Close ends those who Wait, and closes the file. Nothing may be done by the
 // store after it.
 func (s *Store) Close() error {
@@ -115,34 +105,4 @@ func (s *Store) Close() error {
 // piece by piece.
 func (s *Store) Log(ctx context.Context, actionID string, from int64) iter.Seq2[forge.Line, error] {
 	return s.dialect.Log(ctx, conn{s.read}.Query, actionID, from)
-}
-
-// conflict finds the field in "UNIQUE constraint failed: table.column, ...".
-func conflict(err error) (field string, ok bool) {
-	var failed *driver.Error
-	if !errors.As(err, &failed) {
-		return "", false
-	}
-	if code := failed.Code(); code != codes.SQLITE_CONSTRAINT_UNIQUE && code != codes.SQLITE_CONSTRAINT_PRIMARYKEY {
-		return "", false
-	}
-	for columns, field := range fields {
-		if strings.Contains(failed.Error(), ": "+columns+" (") {
-			return field, true
-		}
-	}
-	return "", false
-}
-
-// fields are what the unique indexes are about, by their columns.
-var fields = map[string]string{
-	"servers.id": "id", "servers.owner, servers.idempotency_key": "idempotency_key",
-	"sites.id": "id", "sites.owner, sites.idempotency_key": "idempotency_key",
-	"site_domains.server, site_domains.domain": "domain",
-	"keys.id": "id", "keys.owner, keys.idempotency_key": "idempotency_key", "keys.owner, keys.fingerprint": "fingerprint",
-	"grants.id": "id", "grants.key, grants.server, grants.unix_user": "key",
-	"deployments.id": "id", "deployments.site": "status",
-	"deliveries.id": "id", "deliveries.site, deliveries.key": "key", "deliveries.site, deliveries.digest": "digest",
-	"actions.id": "id", "actions.owner, actions.idempotency_key": "idempotency_key",
-	"locks.id": "id",
 }

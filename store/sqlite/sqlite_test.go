@@ -5,14 +5,20 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/seed-797f2c2c/forge"
 	"github.com/seed-797f2c2c/forge/store/sqlite"
 	"github.com/seed-797f2c2c/forge/store/storetest"
 )
 
-func open(t testing.TB) forge.Store {
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "forge.db"))
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t testing.TB) forge.Store { return openFile(t, filepath.Join(t.TempDir(), "forge.db")) }
+
+// openFile returns a store that is closed with the test.
+func openFile(t testing.TB, file string) *sqlite.Store {
+	s, err := sqlite.Open(t.Context(), file)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s

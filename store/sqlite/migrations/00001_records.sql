@@ -1,5 +1,3 @@
--- +goose Up
-
 -- Every column has a default, so that an older program can insert a record when a
 -- newer one has added a column.
 

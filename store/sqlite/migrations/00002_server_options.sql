@@ -1,0 +1,2 @@
+ALTER TABLE servers ADD COLUMN options text;
+ALTER TABLE servers ADD COLUMN user_data blob;

@@ -15,7 +15,8 @@ import (
 const maxFile = 1 << 20
 
 // Open reads a keyset that Save wrote, or any cleartext Tink keyset in JSON with
-// AEAD keys. A file that others than its owner may read or write is refused.
+// AEAD keys. A file that others than its owner may read or write is refused, but
+// that a group may read one which root owns, as a mounted secret is.
 func Open(file string) (*Keyset, error) {
 	k, err := open(file)
 	if err != nil {
@@ -25,13 +26,12 @@ func Open(file string) (*Keyset, error) {
 }
 
 func open(file string) (*Keyset, error) {
-	data, mode, err := read(file)
+	data, info, err := read(file)
 	if err != nil {
 		return nil, err
 	}
-	// Windows has no such bits, and makes some up.
-	if others := mode.Perm() & 0o077; others != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("its mode %#o lets others than its owner at the keys: chmod 600 it", mode.Perm())
+	if !private(info) {
+		return nil, fmt.Errorf("its mode %#o lets others than its owner at the keys: chmod 600 it", info.Mode().Perm())
 	}
 	return parse(data)
 }
@@ -63,21 +63,21 @@ func (k *Keyset) save(file string, data []byte, open func(file string) (*Keyset,
 	return write(file, data, os.Rename)
 }
 
-func read(file string) ([]byte, fs.FileMode, error) {
+func read(file string) ([]byte, fs.FileInfo, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, 0, reason(err)
+		return nil, nil, reason(err)
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, 0, reason(err)
+		return nil, nil, reason(err)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(data) > maxFile {
 		err = fmt.Errorf("it has more than %d bytes", maxFile)
 	}
-	return data, info.Mode(), reason(err)
+	return data, info, reason(err)
 }
 
 // write makes a file beside and puts it into its place.

@@ -36,6 +36,9 @@ func TestFileIsItsOwnersAlone(t *testing.T) {
 	info, err := os.Stat(file)
 	require.NoError(t, err)
 	require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
+	if os.Geteuid() == 0 {
+		require.NoError(t, os.Chown(file, 1, 1))
+	}
 	for mode, said := range map[fs.FileMode]string{0o640: "0640", 0o604: "0604", 0o644: "0644", 0o660: "0660", 0o602: "0602"} {
 		require.NoError(t, os.Chmod(file, mode))
 		_, err = tink.Open(file)
@@ -45,6 +48,32 @@ func TestFileIsItsOwnersAlone(t *testing.T) {
 	require.NoError(t, os.Chmod(file, 0o400))
 	_, err = tink.Open(file)
 	require.NoError(t, err)
+}
+
+// Kubernetes mounts a secret as a link to a link, and owned by root, for a group that
+// the program is in.
+func TestMountedSecretIsRead(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		return
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "keyset.json")
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "..2026"), 0o755))
+	require.NoError(t, os.Symlink("..2026", filepath.Join(dir, "..data")))
+	require.NoError(t, os.Symlink("..data/keyset.json", file))
+	k := newKeyset(t)
+	require.NoError(t, k.Save(filepath.Join(dir, "..2026", "keyset.json")))
+	for mode, fine := range map[fs.FileMode]bool{0o440: true, 0o640: true, 0o400: true, 0o444: false, 0o644: false, 0o460: false} {
+		require.NoError(t, os.Chmod(file, mode))
+		again, err := tink.Open(file)
+		if !fine || mode&0o040 != 0 && os.Geteuid() != 0 { // then the file is not root's
+			require.ErrorContains(t, err, "lets others than its owner at the keys", "%#o", mode)
+			continue
+		}
+		require.NoError(t, err, "%#o", mode)
+		requireOpens(t, again, seal(t, k))
+	}
 }
 
 func TestSaveReplacesWholeAndLeavesNothing(t *testing.T) {

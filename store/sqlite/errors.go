@@ -24,6 +24,12 @@ func failed(ctx context.Context, err error) error {
 	return &forge.Error{Class: forge.ErrUnavailable, Rule: "the database did not do it", Err: err}
 }
 
+// busy reports whether another process had the file locked.
+func busy(err error) bool {
+	var failed *driver.Error
+	return errors.As(err, &failed) && failed.Code()&0xff == codes.SQLITE_BUSY
+}
+
 // conflict finds the field in "UNIQUE constraint failed: table.column, ...".
 func conflict(err error) (field string, ok bool) {
 	var failed *driver.Error

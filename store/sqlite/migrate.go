@@ -6,12 +6,32 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seed-797f2c2c/forge/store/internal/sqlstore"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
+
+// busyPause is between two tries to make a file.
+const busyPause = 5 * time.Millisecond
+
+// prepare migrates. Where several make a file at once, SQLite refuses some of them
+// without waiting, as they change the way that it is written.
+func (s *Store) prepare(ctx context.Context) error {
+	for began := time.Now(); ; {
+		err := s.migrate(ctx)
+		if !busy(err) || time.Since(began) > busyTimeout {
+			return err
+		}
+		select {
+		case <-time.After(busyPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
 
 // migrate brings the file up to date, in one update: of those who open it at once,
 // one does it. A file of a newer version is left as it is.

@@ -103,7 +103,11 @@ func (c *Catalog) Check(spec Spec) error {
 		return fmt.Errorf("%w: size %q does not exist; in %s there are %s", ErrInvalid, spec.Size, spec.Region,
 			names(c.sizesIn(spec.Region), sizeName))
 	}
-	if !region.Available || !size.in(spec.Region) {
+	if !region.Available {
+		open := slices.DeleteFunc(slices.Clone(c.Regions), func(r Region) bool { return !r.Available })
+		return fmt.Errorf("%w: region %s takes no new machines; there are %s", ErrCapacity, spec.Region, names(open, regionName))
+	}
+	if !size.in(spec.Region) {
 		return fmt.Errorf("%w: size %s is not available in %s; there are %s, and %s is available in %s", ErrCapacity,
 			spec.Size, spec.Region, names(c.sizesIn(spec.Region), sizeName), spec.Size, names(size.Offers, offerRegion))
 	}

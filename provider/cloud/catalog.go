@@ -52,7 +52,7 @@ func (c *Catalog) read(ctx context.Context) (*provider.Catalog, error) {
 	began := time.Now()
 	last, err := c.Read(ctx)
 	if err != nil {
-		return nil, err
+		return nil, timely(err, "no catalogue")
 	}
 	last.AsOf = began
 	c.mu.Lock()

@@ -2,8 +2,6 @@ package cloud
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -12,8 +10,6 @@ import (
 )
 
 const (
-	// readTimeout bounds what is read on behalf of several callers.
-	readTimeout = time.Minute
 	// perRequest is how long a list is good for at least, for each request that it
 	// took, so that lists of a great many machines leave the rate limit to others.
 	perRequest = 2 * time.Second
@@ -45,6 +41,7 @@ type Fleet struct {
 type listing struct {
 	done    chan struct{}
 	changed map[string]bool // machines that it may show as they were
+	spoilt  bool            // it may show all of them so
 	err     error
 }
 
@@ -54,11 +51,14 @@ func (f *Fleet) Get(ctx context.Context, id string) (*provider.Machine, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	m, list := f.look(ctx, id)
-	if m != nil {
-		return m, nil
-	}
-	if list != nil {
+	for range 2 { // a change can spoil a list, but not again and again
+		m, list := f.look(ctx, id)
+		if m != nil {
+			return m, nil
+		}
+		if list == nil {
+			break
+		}
 		select {
 		case <-list.done:
 		case <-ctx.Done():
@@ -70,6 +70,9 @@ func (f *Fleet) Get(ctx context.Context, id string) (*provider.Machine, error) {
 		if m := f.found(id); m != nil {
 			return m, nil
 		}
+		if !list.spoilt {
+			break
+		}
 	}
 	return f.One(ctx, id)
 }
@@ -80,7 +83,6 @@ func (f *Fleet) Changed(ids ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(ids) == 0 {
-		// Who waits for the list has asked before, and asks for the machine itself.
 		f.known, f.listing = nil, nil
 		return
 	}
@@ -131,15 +133,13 @@ func (f *Fleet) list(ctx context.Context, l *listing) {
 	defer cancel()
 	began := time.Now()
 	all, requests, err := f.List(ctx)
-	if errors.Is(err, context.DeadlineExceeded) { // which is not that of those who wait
-		err = fmt.Errorf("%w: no list of all machines within %v", provider.ErrUnavailable, readTimeout)
-	}
+	err = timely(err, "no list of all machines")
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	defer close(l.done)
 	l.err = err
-	if f.listing != l {
-		return // all has changed since
+	if l.spoilt = f.listing != l; l.spoilt {
+		return
 	}
 	f.listing = nil
 	if err != nil {

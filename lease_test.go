@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-797f2c2c/forge"
 	"github.com/seed-797f2c2c/forge/queue"
+	"github.com/seed-797f2c2c/forge/sshexec/sshtest"
 )
 
 // A handler may hang in what knows nothing of contexts, as a provider of the
@@ -92,4 +93,36 @@ func TestLostLeaseIsNotRenewed(t *testing.T) {
 		require.NoError(t, err)
 		require.Less(t, time.Since(a.Created), time.Minute)
 	})
+}
+
+// A run goes on under whoever has its action now: one that slept stops nothing.
+func TestRunIsNotStoppedByWhoLostItsAction(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	m := newPlayed(t, func(context.Context, *sshtest.Exec) int { asked.Add(1); return 0 })
+	returned := make(chan struct{})
+	m.SetHandler(forge.KindExec, 1, time.Minute, func(ctx context.Context, w forge.TestWork) error {
+		defer close(returned)
+		if err := w.StartsRun(ctx); err != nil {
+			return err
+		}
+		asked.Store(0)
+		m.put(func(tx forge.Tx) error {
+			a, err := tx.Actions().Get(w.Action().ID)
+			if err != nil {
+				return err
+			}
+			a.Epoch++
+			a.Holder, a.Lease = "another", tx.Now().Add(time.Hour)
+			return tx.Actions().Update(a)
+		})
+		return errors.New("something went wrong in the sleep")
+	})
+	stop := m.start()
+	a, err := m.Servers.Exec(t.Context(), m.server.ID, forge.ExecOpts{Command: "id", User: "root"})
+	require.NoError(t, err)
+	<-returned
+	stop()
+	require.Zero(t, asked.Load(), "questions to the server")
+	require.Equal(t, "another", m.get(a.ID).Holder)
 }

@@ -67,10 +67,14 @@ func (c *core) settle(handlerCtx context.Context, w *work, err error) error {
 
 // halt stops the run of an action that is to end otherwise than by it: only its
 // own status ends a run. While the server cannot be asked, the action is handed
-// back for another try, until that is given up with an error.
+// back for another try, until that is given up with an error. The run may be in other
+// hands by now, which is looked at first.
 func (w *work) halt(ctx context.Context) (status sshexec.RunStatus, again bool, err error) {
 	if !w.live {
 		return status, false, nil
+	}
+	if err := w.update(ctx, func(*txn, *Action) error { return nil }); err != nil {
+		return status, true, err
 	}
 	status, err = w.stopRun(ctx)
 	var hostKey *sshexec.HostKeyError

@@ -126,9 +126,9 @@ func (l *Limiter) refill(now time.Time) {
 	if !l.known || now.Before(l.next) {
 		return
 	}
-	n := 1 + now.Sub(l.next)/l.every
-	l.left = min(l.left+int(n), l.inFlight+max(1, int(remembered/l.every)))
-	l.next = l.next.Add(n * l.every)
+	n := 1 + int(now.Sub(l.next)/l.every)
+	l.left = min(l.left+n, l.inFlight+max(1, int(remembered/l.every)))
+	l.next = l.next.Add(time.Duration(n) * l.every)
 }
 
 // Seen takes note of what an answer said: how many requests are left, and when

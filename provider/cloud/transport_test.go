@@ -74,7 +74,7 @@ func newTransport(b *base) *cloud.Transport {
 	return &cloud.Transport{Base: b, Limiter: cloud.NewLimiter(cloud.Limits{})}
 }
 
-func request(t *testing.T, ctx context.Context, method, text string) *http.Request {
+func request(ctx context.Context, t *testing.T, method, text string) *http.Request {
 	t.Helper()
 	var body io.Reader
 	if text != "" {
@@ -111,7 +111,7 @@ func TestOnlyQuestionsAreAskedAgain(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				b := &base{answers: test.answers}
-				resp, err := newTransport(b).RoundTrip(request(t, t.Context(), test.method, test.body))
+				resp, err := newTransport(b).RoundTrip(request(t.Context(), t, test.method, test.body))
 				require.Equal(t, test.asked, b.asked)
 				if test.status == 0 {
 					require.ErrorIs(t, err, errBroken)
@@ -171,7 +171,7 @@ func TestRefusedRequests(t *testing.T) {
 					transport.Budget = budget
 					begin := time.Now()
 					client := http.Client{Transport: transport} // as vendors' libraries have one
-					resp, err := client.Do(request(t, t.Context(), method, ""))
+					resp, err := client.Do(request(t.Context(), t, method, ""))
 					if err == nil {
 						_ = resp.Body.Close()
 					}
@@ -182,12 +182,12 @@ func TestRefusedRequests(t *testing.T) {
 					require.Zero(t, b.open.Load())
 
 					if test.reset > time.Second {
-						_, err = transport.RoundTrip(request(t, t.Context(), method, "x")) //nolint:bodyclose // there is none
+						_, err = transport.RoundTrip(request(t.Context(), t, method, "x")) //nolint:bodyclose // there is none
 						require.ErrorIs(t, err, provider.ErrRateLimit)
 						require.Equal(t, 1, b.asked, "nobody asks before")
 					}
 					time.Sleep(time.Until(limit.Reset))
-					resp, err = transport.RoundTrip(request(t, t.Context(), method, ""))
+					resp, err = transport.RoundTrip(request(t.Context(), t, method, ""))
 					require.NoError(t, err)
 					require.NoError(t, resp.Body.Close())
 				})
@@ -203,11 +203,11 @@ func TestAnswersTellTheBudget(t *testing.T) {
 		b := &base{answers: []answer{{status: http.StatusOK, header: http.Header{"X-Left": {"0"}, "X-Next": {"30"}}}}}
 		transport := newTransport(b)
 		transport.Budget = budget
-		resp, err := transport.RoundTrip(request(t, t.Context(), http.MethodGet, ""))
+		resp, err := transport.RoundTrip(request(t.Context(), t, http.MethodGet, ""))
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 
-		r := request(t, t.Context(), http.MethodPost, "x")
+		r := request(t.Context(), t, http.MethodPost, "x")
 		closed := &body{Reader: strings.NewReader("x"), base: &base{}}
 		r.Body = closed
 		_, err = transport.RoundTrip(r) //nolint:bodyclose // there is none
@@ -226,11 +226,11 @@ func TestTransportHonoursItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		begin := time.Now()
-		_, err := newTransport(b).RoundTrip(request(t, ctx, http.MethodGet, "")) //nolint:bodyclose // there is none
+		_, err := newTransport(b).RoundTrip(request(ctx, t, http.MethodGet, "")) //nolint:bodyclose // there is none
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, 100*time.Millisecond, time.Since(begin))
 		require.Equal(t, 1, b.asked)
-		_, err = newTransport(b).RoundTrip(request(t, ctx, http.MethodPost, "x")) //nolint:bodyclose // there is none
+		_, err = newTransport(b).RoundTrip(request(ctx, t, http.MethodPost, "x")) //nolint:bodyclose // there is none
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, 1, b.asked, "nothing is sent when it is over")
 	})

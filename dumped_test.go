@@ -17,6 +17,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/internal/hostkeys/hostkeystest"
 	"github.com/seed-797f2c2c/forge/internal/pgtest"
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/provider/providertest"
@@ -54,15 +55,17 @@ func (n *noting) Seal(ctx context.Context, s secret.Secret, place string) (secre
 // dumped is a program with its records and its queue in one database.
 type dumped struct {
 	*forge.Forge
-	t       *testing.T
-	store   forge.Store
-	url     string
-	sealer  *noting
-	name    string // of the server; no secret
-	planted map[string]string
-	prints  chan string   // what the next run prints
-	printed chan struct{} // has a value when it did
-	goOn    chan struct{} // lets the run end
+	t      *testing.T
+	store  forge.Store
+	url    string
+	sealer *noting
+	name   string // of the server; no secret
+	// hostKeys are those of the machine, from the first connection on.
+	hostKeys *hostkeystest.Machine
+	planted  map[string]string
+	prints   chan string   // what the next run prints
+	printed  chan struct{} // has a value when it did
+	goOn     chan struct{} // lets the run end
 }
 
 func newDumped(t *testing.T, sealer secret.Sealer) *dumped {
@@ -78,11 +81,13 @@ func newDumped(t *testing.T, sealer secret.Sealer) *dumped {
 	cloud := providertest.NewFake(providertest.FakeConfig{
 		Properties: provider.Properties{InjectsHostKey: true},
 		Dial: func(ctx context.Context, spec provider.Spec) (net.Conn, error) {
-			key, err := ssh.ParsePrivateKey(spec.HostKey)
-			if err != nil {
-				return nil, err
+			if d.hostKeys == nil {
+				key, err := ssh.ParsePrivateKey(spec.HostKey)
+				if err != nil {
+					return nil, err
+				}
+				d.hostKeys = hostkeystest.New(key, func(key ssh.Signer) { server.Set(sshtest.Faults{HostKey: key}) })
 			}
-			server.Set(sshtest.Faults{HostKey: key})
 			return new(net.Dialer).DialContext(ctx, "tcp", server.Addr)
 		},
 	})
@@ -108,6 +113,9 @@ func (d *dumped) open(pool *pgxpool.Pool) forge.Store {
 // command plays what runs in a connection. The service does not restart, and its
 // last words are the secrets of the server.
 func (d *dumped) command(_ context.Context, e *sshtest.Exec) int {
+	if code, is := d.hostKeys.Answer(e); is {
+		return code
+	}
 	answer := ""
 	switch {
 	case strings.Contains(e.Script, "ssh-keygen"):
@@ -151,11 +159,21 @@ func (d *dumped) secrets() map[string]string {
 	all := maps.Clone(d.planted)
 	for place, value := range d.sealer.sealed {
 		// Those are several in one, which are planted each by itself.
-		if !strings.HasPrefix(place, "actions/") && !strings.Contains(place, "/environment") {
+		if !strings.HasPrefix(place, "actions/") && !strings.Contains(place, "/environment") && !strings.Contains(place, "/host_key") {
 			all[place] = value
 		}
 	}
 	return all
+}
+
+// forgotten are the secrets that nothing accepts once the server is installed.
+func (d *dumped) forgotten() map[string]string {
+	d.sealer.mu.Lock()
+	defer d.sealer.mu.Unlock()
+	keys := maps.Clone(d.sealer.sealed)
+	maps.DeleteFunc(keys, func(place, _ string) bool { return !strings.Contains(place, "/host_key") })
+	require.NotEmpty(d.t, keys)
+	return keys
 }
 
 // text says secrets, one a line.

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
-// install waits for SSH and installs the stack with a detached run. The script
-// consists of steps that look whether they are done already, so that another
+// install waits for SSH and for the end of the first boot, and installs the stack
+// with a detached run. The script consists of steps that look whether they are done already, so that another
 // attempt goes on where the last one failed.
 func (c *core) install(ctx context.Context, w *work) error {
 	srv, p, err := w.machine(ctx)
@@ -32,11 +32,11 @@ func (c *core) install(ctx context.Context, w *work) error {
 		spec.Files[p.file] = []byte(value.Reveal())
 	}
 	if w.action.Cursor.Run == "" {
-		if err := w.stage(ctx, "ssh"); err != nil {
+		if err := c.firstBoot(ctx, w, srv); err != nil {
 			return err
 		}
-		if _, err := c.client(srv).Run(ctx, sshexec.Command{Script: "true"}); err != nil {
-			return unreachable(err)
+		if err := c.renewHostKey(ctx, w, srv); err != nil {
+			return err
 		}
 		if err := w.stage(ctx, "stack"); err != nil {
 			return err

@@ -36,11 +36,11 @@ func TestInterruptions(t *testing.T) { //nolint:tparallel // its parts use the s
 
 	ok := t.Run("an install that is cancelled", func(t *testing.T) {
 		steps := e.interrupt(t, action.ID, func(n int) {
-			if n == 4 {
+			if n == 3 {
 				require.NoError(t, e.Actions.Cancel(t.Context(), action.ID))
 			}
 		})
-		require.Equal(t, "updates", steps[3])
+		require.Equal(t, "updates", steps[2])
 		failed := e.fails(t, action.ID)
 		require.Equal(t, forge.ActionCancelled, failed.Status)
 		srv, err = e.Servers.Get(t.Context(), srv.ID)

@@ -20,14 +20,14 @@ func TestOwnStepsAreAroundTheStack(t *testing.T) {
 	c := bare("debian-12")
 	plain, err := stack.Build(c)
 	require.NoError(t, err)
-	require.Equal(t, []string{"system", "first boot"}, plain.Steps[:2])
+	require.Equal(t, "system", plain.Steps[0])
 
 	c.Before = []stack.Step{{Name: "trust our CA", Script: "update-ca-certificates"}}
 	c.After = []stack.Step{{Name: "monitoring", Script: "apt-get install agent\r\n", Check: "command -v agent"}, {Name: "report", Script: "true"}}
 	c.HTTPProxy, c.AptMirror = "http://proxy:3128", "http://mirror/debian"
 	script, err := stack.Build(c)
 	require.NoError(t, err)
-	want := slices.Concat([]string{"system", "first boot", "proxy", "proxy of packages", "mirror", "trust our CA"}, plain.Steps[2:], []string{"monitoring", "report"})
+	want := slices.Concat([]string{"system", "proxy", "proxy of packages", "mirror", "trust our CA"}, plain.Steps[1:], []string{"monitoring", "report"})
 	require.Equal(t, want, script.Steps)
 	values := read(t, script)
 	require.Equal(t, []string{"update-ca-certificates", "apt-get install agent\n", "true"}, values["own_scripts"])

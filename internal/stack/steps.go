@@ -20,7 +20,6 @@ func (c Config) steps() []step {
 			all = append(all, s)
 		}
 	}
-	add(true, step{name: "first boot", function: "first_boot"})
 	before, after := c.ownSteps()
 	all = append(all, c.proxies()...)
 	all = append(all, before...)

@@ -74,7 +74,8 @@ func (e *ActionError) Unwrap() error {
 }
 
 // Wait waits for the end of an action. Where it ended other than finished, it
-// is returned with an *ActionError.
+// is returned with an *ActionError. A store that cannot be reached meanwhile, as
+// its database is restarted, is asked again for 30 seconds.
 func (s *Actions) Wait(ctx context.Context, id string) (*Action, error) {
 	f, err := s.f.ask(ctx, "Actions.Wait", Subject{SubjectAction, id})
 	if err != nil {
@@ -84,8 +85,13 @@ func (s *Actions) Wait(ctx context.Context, id string) (*Action, error) {
 		return e.Type == EventStatus && e.Subject == Subject{SubjectAction, id}
 	})
 	defer changes.close()
+	patient := patience{hub: s.f.core.hub}
 	for {
-		a, err := f.Actions.Get(ctx, id)
+		var a *Action
+		err := patient.read(ctx, func() (err error) {
+			a, err = f.Actions.Get(ctx, id)
+			return err
+		})
 		switch {
 		case err != nil:
 			return nil, err

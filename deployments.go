@@ -2,6 +2,7 @@ package forge
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/seed-797f2c2c/forge/internal/validate"
@@ -163,8 +164,8 @@ func (s *Deployments) Cancel(ctx context.Context, id string) error {
 	return f.Actions.Cancel(ctx, d.Action)
 }
 
-// Wait waits for the end of a deployment. Where it ended other than finished, it
-// is returned with an *ActionError.
+// Wait waits for the end of a deployment, as Actions.Wait does. Where it ended
+// other than finished, it is returned with an *ActionError.
 func (s *Deployments) Wait(ctx context.Context, id string) (*Deployment, error) {
 	f, err := s.f.ask(ctx, "Deployments.Wait", Subject{SubjectDeployment, id})
 	if err != nil {
@@ -175,7 +176,13 @@ func (s *Deployments) Wait(ctx context.Context, id string) (*Deployment, error) 
 		return nil, err
 	}
 	_, waitErr := f.Actions.Wait(ctx, d.Action)
-	if d, err = f.Deployments.Get(context.WithoutCancel(ctx), id); err != nil {
+	var ended *ActionError // says that the store answered a moment ago, as nil does
+	patient := patience{hub: f.core.hub, heard: waitErr == nil || errors.As(waitErr, &ended)}
+	err = patient.read(ctx, func() error {
+		d, err = f.Deployments.Get(context.WithoutCancel(ctx), id)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	return d, waitErr

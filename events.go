@@ -10,7 +10,8 @@ import (
 // ctx is done, whose error comes last. A consumer that was cut off goes on with
 // EventFilter.After set to the last Event.Seq that it saw; where the store does
 // not have them any more, the error is of class ErrState. A slow consumer
-// costs no other one anything.
+// costs no other one anything. A store that cannot be reached meanwhile, as its
+// database is restarted, is asked again for 30 seconds, and no event is left out.
 func (f *Forge) Events(ctx context.Context, filter *EventFilter) iter.Seq2[Event, error] {
 	if filter == nil {
 		filter = &EventFilter{}
@@ -27,15 +28,18 @@ func (f *Forge) events(ctx context.Context, wanted EventFilter) iter.Seq2[Event,
 		defer changes.close()
 		const batch = 500
 		last, begun := wanted.After, wanted.After != 0
+		patient := patience{hub: f.core.hub}
 		for {
 			var events []Event
-			err := f.core.Store.View(ctx, func(tx Tx) (err error) {
-				if !begun {
-					last, err = tx.LastEvent()
+			err := patient.read(ctx, func() error {
+				return f.core.Store.View(ctx, func(tx Tx) (err error) {
+					if !begun {
+						last, err = tx.LastEvent()
+						return err
+					}
+					events, err = tx.Events(last, batch)
 					return err
-				}
-				events, err = tx.Events(last, batch)
-				return err
+				})
 			})
 			begun = true
 			if err != nil {

@@ -120,3 +120,6 @@ func (f *Forge) SetVersion(v int) { f.core.version = v }
 
 // Forget makes this the process of a version that does not know a kind.
 func (f *Forge) Forget(kind Kind) { delete(f.core.jobs, kind) }
+
+// WakeAll wakes all who wait, as an event does.
+func WakeAll(f *Forge) { f.core.hub.wake(nil) }

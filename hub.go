@@ -64,9 +64,11 @@ func (s *subscription) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-s.hub.closed:
-		return badState("this Forge is closed")
+		return errClosed()
 	}
 }
+
+func errClosed() error { return badState("this Forge is closed") }
 
 // close ends every wait, now and later.
 func (h *hub) close() {

@@ -24,7 +24,8 @@ func (s *Actions) Log(ctx context.Context, id string, from, to int64) iter.Seq2[
 // action has ended and the last one was yielded. Lines are numbered from 0
 // without gaps, so that a reader who was cut off goes on at the number after
 // the last that it saw. The log of a parent is that of its parts, one after
-// the other. A slow reader holds nobody up.
+// the other. A slow reader holds nobody up. A store that cannot be reached
+// meanwhile, as its database is restarted, is asked again for 30 seconds.
 func (s *Actions) Follow(ctx context.Context, id string, from int64) iter.Seq2[Line, error] {
 	return s.lines(ctx, "Actions.Follow", id, reader{next: max(from, 0), follow: true})
 }
@@ -38,7 +39,7 @@ func (s *Actions) lines(ctx context.Context, method, id string, r reader) iter.S
 				return
 			}
 			r := r // as the sequence may be used again
-			r.f, r.yield = f, yield
+			r.f, r.yield, r.store = f, yield, patience{hub: f.core.hub, heard: true}
 			if err := r.read(ctx, a); err != nil && !errors.Is(err, errStopped) {
 				yield(Line{}, err)
 			}
@@ -52,6 +53,7 @@ var errStopped = errors.New("the reader stopped")
 // reader yields the lines of an action and of its parts.
 type reader struct {
 	f      *Forge
+	store  patience
 	base   int64 // lines of the parts before this one
 	next   int64 // the number of the next line to yield
 	to     int64 // the number after the last one to yield; 0 for all
@@ -71,7 +73,7 @@ func (r *reader) read(ctx context.Context, a *Action) error {
 	for {
 		// The end is looked for before the lines, so that the last lines are
 		// read after it.
-		now, err := r.f.Actions.Get(ctx, a.ID)
+		now, err := r.action(ctx, a.ID)
 		if err != nil {
 			return err
 		}
@@ -94,25 +96,38 @@ func (r *reader) readStored(ctx context.Context, a *Action) error {
 	if r.to > 0 && r.next >= r.to {
 		return errStopped
 	}
-	for line, err := range r.f.core.Store.Log(ctx, a.ID, max(r.next-r.base, 0)) {
-		if err != nil {
-			return err
+	err := r.store.read(ctx, func() error {
+		for line, err := range r.f.core.Store.Log(ctx, a.ID, max(r.next-r.base, 0)) {
+			if err != nil {
+				return err
+			}
+			r.store.answered()
+			line.Number += r.base
+			if r.to > 0 && line.Number >= r.to || !r.yield(line, nil) {
+				return errStopped
+			}
+			r.next = line.Number + 1
 		}
-		line.Number += r.base
-		if r.to > 0 && line.Number >= r.to || !r.yield(line, nil) {
-			return errStopped
-		}
-		r.next = line.Number + 1
-	}
-	if r.next >= r.base+a.Cursor.Line {
 		return nil
+	})
+	if err != nil || r.next >= r.base+a.Cursor.Line {
+		return err
 	}
 	// There were more lines, which may have been removed a moment ago.
-	a, err := r.f.Actions.Get(ctx, a.ID)
+	a, err = r.action(ctx, a.ID)
 	if err == nil && !a.LogRemoved.IsZero() {
 		err = badState("the log of %s was removed at %s, as it was too old", a.Kind, a.LogRemoved.Format(time.RFC3339))
 	}
 	return err
+}
+
+// action reads the action as it is now.
+func (r *reader) action(ctx context.Context, id string) (a *Action, err error) {
+	err = r.store.read(ctx, func() error {
+		a, err = r.f.Actions.Get(ctx, id)
+		return err
+	})
+	return a, err
 }
 
 func (r *reader) readChildren(ctx context.Context, p *Action) error {
@@ -120,12 +135,16 @@ func (r *reader) readChildren(ctx context.Context, p *Action) error {
 	defer changes.close()
 	after := ""
 	for {
-		now, err := r.f.Actions.Get(ctx, p.ID)
+		now, err := r.action(ctx, p.ID)
 		if err != nil {
 			return err
 		}
 		for {
-			children, err := r.f.Actions.List(ctx, ActionFilter{Parent: p.ID}, Page{After: after})
+			var children []*Action
+			err := r.store.read(ctx, func() (err error) {
+				children, err = r.f.Actions.List(ctx, ActionFilter{Parent: p.ID}, Page{After: after})
+				return err
+			})
 			if err != nil {
 				return err
 			}

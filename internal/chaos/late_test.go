@@ -51,7 +51,12 @@ func TestLateWorker(t *testing.T) {
 	t.Log("at the store: the lines that a stopped worker read are stored by another one, and not once more")
 	d, err := w.Deployments.Trigger(t.Context(), site.ID, nil)
 	require.NoError(t, err)
-	w.awaitLine(t, d.Action, 0, "line 50")
+	for line, err := range w.Actions.Follow(t.Context(), d.Action, 0) {
+		require.NoError(t, err)
+		if line.Text == "line 50" {
+			break
+		}
+	}
 	gate := w.cloud.shut("slow")
 	receive(t, gate.held)
 	require.NoError(t, slow.stop())

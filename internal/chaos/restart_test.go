@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"fmt"
 	"log/slog"
 	"testing"
 
@@ -25,11 +24,20 @@ func TestPostgresRestartsDuringADeployment(t *testing.T) {
 	d, err := w.Deployments.Trigger(t.Context(), site.ID, nil)
 	require.NoError(t, err)
 
-	next := w.awaitLine(t, d.Action, 0, "line 50")
-	db.Restart(t)
-	w.awaitLine(t, d.Action, next, "line 250")
-	db.Kill(t)
-	db.Start(t)
+	// Whoever follows it bears that, too.
+	var next int64
+	for line, err := range w.Actions.Follow(t.Context(), d.Action, 0) {
+		require.NoError(t, err)
+		require.Equal(t, next, line.Number)
+		next++
+		switch line.Text {
+		case "line 50":
+			db.Restart(t)
+		case "line 250":
+			db.Kill(t)
+			db.Start(t)
+		}
+	}
 	require.NoError(t, w.finish(t.Context(), &forge.Action{ID: d.Action, Kind: forge.KindDeploy}, nil))
 	require.NoError(t, worker.end())
 
@@ -38,23 +46,4 @@ func TestPostgresRestartsDuringADeployment(t *testing.T) {
 	require.NoError(t, err)
 	j := &jobs{world: w, lines: lines, server: srv, machine: machine}
 	require.Contains(t, j.check(t), "2 deployments ran once")
-}
-
-// awaitLine follows a log until a line, also past a store that does not answer
-// for a while, and returns the number of the next one.
-func (w *world) awaitLine(t *testing.T, action string, next int64, text string) int64 {
-	t.Helper()
-	require.NoError(t, insist(t.Context(), func() error {
-		for line, err := range w.Actions.Follow(t.Context(), action, next) {
-			if err != nil {
-				return err
-			}
-			require.Equal(t, next, line.Number)
-			if next++; line.Text == text {
-				return nil
-			}
-		}
-		return fmt.Errorf("the log ended without %q", text)
-	}))
-	return next
 }

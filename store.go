@@ -72,8 +72,10 @@ type Tx interface {
 // Table holds the records of one type. What it returns is a copy, which the
 // caller may change.
 type Table[T, F any] interface {
-	// Get returns the record, or an error of class ErrNotFound. In an Update
-	// it keeps others from changing the record until the end.
+	// Get returns the record, or an error of class ErrNotFound. What an Update
+	// makes of it is as if no other Update came in between: the others wait, or
+	// of two that met one runs again. Until it is committed, what was read may
+	// be out of date already.
 	Get(id string) (*T, error)
 	// Insert adds a record, or returns an error of class ErrConflict that
 	// names the field which must be unique.

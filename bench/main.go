@@ -45,7 +45,7 @@ func main() {
 // rows are all that is measured.
 func rows() []row { return []row{stream(), streamPostgres()} }
 
-func run(ctx context.Context, w io.Writer, names []string, n int, print printer) error {
+func run(ctx context.Context, w io.Writer, names []string, n int, each printer) error {
 	chosen, err := choose(rows(), names)
 	if err != nil {
 		return err
@@ -54,6 +54,6 @@ func run(ctx context.Context, w io.Writer, names []string, n int, print printer)
 	if err != nil {
 		return err
 	}
-	err = measureAll(ctx, l, chosen, n, func(f figure) error { return print(w, f) })
+	err = measureAll(ctx, l, chosen, n, func(f figure) error { return each(w, f) })
 	return l.close(err)
 }

@@ -70,7 +70,7 @@ func (o *opened) migrate(ctx context.Context) error {
 func (o *opened) close() error {
 	var errs []error
 	if o.Forge != nil {
-		errs = append(errs, o.Forge.Close())
+		errs = append(errs, o.Close())
 	}
 	if o.store != nil {
 		errs = append(errs, o.store.Close())

@@ -68,7 +68,8 @@ type platform struct {
 
 // inPostgres makes a platform that ends with the lab.
 func (l *lab) inPostgres(ctx context.Context) (*platform, error) {
-	db, err := pgtest.Open(pgtest.Options{Durable: true})
+	// With its usual memory and checkpoints, unlike that of tests.
+	db, err := pgtest.Open(pgtest.Options{Durable: true, Settings: []string{"shared_buffers=128MB", "max_wal_size=1GB"}})
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/seed-797f2c2c/forge"
 	"github.com/seed-797f2c2c/forge/internal/pgtest"
+	"github.com/seed-797f2c2c/forge/internal/servertest"
 	"github.com/seed-797f2c2c/forge/internal/testmachine"
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/provider/nspawn"
@@ -60,7 +61,7 @@ func newWorld(t *testing.T, s settings, faults int, machines bool) *world {
 	t.Helper()
 	w := &world{id: uuid.NewString(), cloud: newCloud(t, *seed, faults), log: newJournal()}
 	if machines {
-		s.Images = installed(t)
+		s.Images = servertest.Installed(t)
 		w.machines = testmachine.Provider(t, nspawn.Config{Images: s.Images})
 	}
 	s.Cloud, s.Keyset = w.cloud.socket, filepath.Join(t.TempDir(), "keyset")

@@ -27,6 +27,8 @@ const patience = time.Minute
 type Options struct {
 	// Durable keeps what was committed through Kill, by syncing. It is slower.
 	Durable bool
+	// Settings are further ones, as "max_wal_size=1GB".
+	Settings []string
 }
 
 // Server is a PostgreSQL that a test has for itself.
@@ -60,6 +62,9 @@ func Open(opts Options) (*Server, error) {
 	}
 	if !opts.Durable {
 		settings = append(settings, "-c", "fsync=off", "-c", "full_page_writes=off")
+	}
+	for _, setting := range opts.Settings {
+		settings = append(settings, "-c", setting)
 	}
 	s := &Server{cmd: exec.Command("/bin/sh", append([]string{"-c", supervise, "supervise", bin}, settings...)...)}
 	s.cmd.Dir = "/" // the user may not be allowed into this one

@@ -1,4 +1,4 @@
-package chaos
+package servertest
 
 import (
 	_ "embed"
@@ -18,13 +18,13 @@ import (
 //go:embed clean.sh
 var clean string
 
-// installed is a disk with the stack, for nspawn.Config.Images: what forge has
+// Installed is a disk with the stack, for nspawn.Config.Images: what forge has
 // to install on it is little.
-func installed(t *testing.T) map[string]string {
+func Installed(t testing.TB) map[string]string {
 	t.Helper()
 	image := testmachine.Image()
 	dirs := testmachine.Layer{
-		Name: "chaos",
+		Name: "installed",
 		// The lists of packages are good for a day.
 		Version: string(stackScript(t, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")) +
 			clean + time.Now().UTC().Format(time.DateOnly),
@@ -42,7 +42,7 @@ func installed(t *testing.T) map[string]string {
 	return map[string]string{image: dirs}
 }
 
-func stackScript(t *testing.T, key string) []byte {
+func stackScript(t testing.TB, key string) []byte {
 	t.Helper()
 	script, err := stack.Build(stack.Config{OS: testmachine.Image(), ControlKey: key})
 	require.NoError(t, err)

@@ -1,0 +1,245 @@
+package hetzner
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hetznercloud/hcloud-go/v2/hcloud"
+
+	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
+)
+
+const (
+	// aftermath is how long it may take to find out what became of a request,
+	// also when the context of it has ended.
+	aftermath = 30 * time.Second
+	// lockedFor is how long a new server may be locked before its backups can be
+	// switched on, looked at every lockedPoll.
+	lockedFor  = time.Minute
+	lockedPoll = 5 * time.Second
+	// shownTries is how often a server is looked for that has to be there, every
+	// shownPoll.
+	shownTries = 4
+	shownPoll  = time.Second
+)
+
+// Create implements provider.Provider. Spec.AuthorizedKey is required, Region and
+// Size too where the Config names none, and Network and Firewalls are numbers.
+func (p *Provider) Create(ctx context.Context, spec provider.Spec) (*provider.Machine, error) {
+	m, err := p.create(ctx, spec)
+	if err != nil {
+		return nil, fmt.Errorf("hetzner: create: %w", err)
+	}
+	return m, nil
+}
+
+func (p *Provider) create(ctx context.Context, spec provider.Spec) (*provider.Machine, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	spec.Region, spec.Size, spec.Image = cmp.Or(spec.Region, p.cfg.Region), cmp.Or(spec.Size, p.cfg.Size), cmp.Or(spec.Image, p.cfg.Image)
+	opts, err := p.order(spec)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := p.creating.Lock(ctx, spec.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	srv, err := p.find(ctx, spec.ID)
+	if err != nil {
+		return nil, err
+	}
+	if srv == nil {
+		if srv, err = p.make(ctx, spec, opts); err != nil {
+			return nil, err
+		}
+	}
+	if spec.Backups {
+		if err := p.backUp(ctx, srv); err != nil {
+			return nil, fmt.Errorf("backups of server %d: %w", srv.ID, err)
+		}
+	}
+	return p.machine(srv), nil
+}
+
+// order checks a spec, as far as that needs no question to the vendor, and is what
+// is to be asked for.
+func (p *Provider) order(spec provider.Spec) (opts hcloud.ServerCreateOpts, err error) {
+	if err := spec.Validate(p.Properties()); err != nil {
+		return opts, err
+	}
+	if spec.AuthorizedKey == "" {
+		// The vendor would set a root password, which has to be changed at the first login.
+		return opts, fmt.Errorf("%w: AuthorizedKey must be given", provider.ErrInvalid)
+	}
+	if err := checkLabels(spec.Labels); err != nil {
+		return opts, err
+	}
+	opts = hcloud.ServerCreateOpts{
+		Name:       spec.Name,
+		ServerType: &hcloud.ServerType{Name: spec.Size},
+		Location:   &hcloud.Location{Name: spec.Region},
+		Labels:     p.mark(spec.Labels, spec.ID),
+	}
+	if opts.UserData, err = cloud.UserData(spec, maxUserData); err != nil {
+		return opts, err
+	}
+	if spec.Network != "" {
+		id, ok := parseID(spec.Network)
+		if !ok {
+			return opts, fmt.Errorf("%w: Network must be the number of a network", provider.ErrInvalid)
+		}
+		opts.Networks = []*hcloud.Network{{ID: id}}
+	}
+	for _, firewall := range spec.Firewalls {
+		id, ok := parseID(firewall)
+		if !ok {
+			return opts, fmt.Errorf("%w: Firewalls must be the numbers of firewalls", provider.ErrInvalid)
+		}
+		opts.Firewalls = append(opts.Firewalls, &hcloud.ServerCreateFirewall{Firewall: hcloud.Firewall{ID: id}})
+	}
+	if spec.IPv6Only {
+		opts.PublicNet = &hcloud.ServerCreatePublicNet{EnableIPv6: true}
+	}
+	return opts, nil
+}
+
+// find returns the server of an id, or nil when there is none.
+func (p *Provider) find(ctx context.Context, specID string) (*hcloud.Server, error) {
+	servers, _, err := p.servers(ctx, specID)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(servers) == 0:
+		return nil, nil
+	case len(servers) > 1:
+		ids := make([]string, len(servers))
+		for i, srv := range servers {
+			ids[i] = formatID(srv.ID)
+		}
+		return nil, fmt.Errorf("%w: servers %s all bear the id %s: delete all but one", provider.ErrConflict, strings.Join(ids, ", "), specID)
+	case servers[0].Status == hcloud.ServerStatusDeleting:
+		return nil, fmt.Errorf("%w: server %d is still being deleted", provider.ErrUnavailable, servers[0].ID)
+	}
+	return servers[0], nil
+}
+
+// make asks for a server once. Where none was made, the entry of its key goes too.
+func (p *Provider) make(ctx context.Context, spec provider.Spec, opts hcloud.ServerCreateOpts) (*hcloud.Server, error) {
+	image, err := p.available(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	opts.Image = image
+	key, err := p.key(ctx, spec)
+	if err != nil {
+		return nil, p.undo(ctx, spec.ID, err)
+	}
+	opts.SSHKeys = []*hcloud.SSHKey{key}
+	made, _, err := p.client.Server.Create(ctx, opts)
+	p.fleet.Changed()
+	if err != nil {
+		return p.settle(ctx, spec, err)
+	}
+	return made.Server, nil
+}
+
+// settle finds out what became of a request for a server that ended with an error:
+// it returns the server if there is one.
+func (p *Provider) settle(ctx context.Context, spec provider.Spec, cause error) (*hcloud.Server, error) {
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
+	defer cancel()
+	switch {
+	case hcloud.IsError(cause, hcloud.ErrorCodeUniquenessError):
+		srv, err := p.named(after, spec)
+		if errors.Is(err, provider.ErrConflict) {
+			err = p.undo(ctx, spec.ID, err)
+		}
+		return srv, err
+	case ambiguous(cause):
+		srv, err := p.find(after, spec.ID)
+		if err != nil {
+			return nil, fmt.Errorf("%w (it was looked for because of: %w)", err, cause)
+		}
+		if srv != nil {
+			return srv, nil
+		}
+	}
+	return nil, p.undo(ctx, spec.ID, refusal(cause))
+}
+
+// undo removes the entry of the key of a server that was not made. It returns why
+// it was not; or, while the entry is still there, what is to be tried again.
+func (p *Provider) undo(ctx context.Context, specID string, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
+	defer cancel()
+	if err := p.dropKeys(ctx, specID); err != nil {
+		return fmt.Errorf("remove the key's entry: %w (the server was not made: %s)", err, cause.Error())
+	}
+	return cause
+}
+
+// named finds the server that has the name of a spec already. One that was made a
+// moment ago may not be shown yet.
+func (p *Provider) named(ctx context.Context, spec provider.Spec) (srv *hcloud.Server, err error) {
+	for try := 1; srv == nil; try++ {
+		srv, _, err = p.client.Server.GetByName(ctx, spec.Name)
+		switch {
+		case err != nil:
+			return nil, failure(err)
+		case srv == nil && try == shownTries:
+			return nil, fmt.Errorf("%w: a server named %q exists, and is not shown yet", provider.ErrUnavailable, spec.Name)
+		case srv == nil:
+			if err := sleep(ctx, shownPoll); err != nil {
+				return nil, err
+			}
+		}
+	}
+	id, ours := p.marked(srv.Labels)
+	switch {
+	case ours && id == spec.ID:
+		return srv, nil
+	case ours:
+		return nil, fmt.Errorf("%w: the name %q is that of server %d, which is forge's %s: choose another name", provider.ErrConflict, spec.Name, srv.ID, id)
+	}
+	return nil, fmt.Errorf("%w: the name %q is that of server %d, which forge did not make: choose another name", provider.ErrConflict, spec.Name, srv.ID)
+}
+
+// backUp switches backups on, which can be repeated. A new server is not found, and
+// then locked, for a while.
+func (p *Provider) backUp(ctx context.Context, srv *hcloud.Server) error {
+	if srv.BackupWindow != "" {
+		return nil
+	}
+	for deadline := time.Now().Add(lockedFor); ; {
+		_, _, err := p.client.Server.EnableBackup(ctx, srv, "")
+		p.fleet.Changed()
+		switch {
+		case !hcloud.IsError(err, hcloud.ErrorCodeLocked, hcloud.ErrorCodeNotFound):
+			return failure(err)
+		case time.Now().After(deadline):
+			return fmt.Errorf("%w: %w", provider.ErrUnavailable, err)
+		}
+		if err := sleep(ctx, lockedPoll); err != nil {
+			return err
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

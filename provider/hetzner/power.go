@@ -1,0 +1,79 @@
+package hetzner
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hetznercloud/hcloud-go/v2/hcloud"
+)
+
+// PowerOn implements provider.Power.
+func (p *Provider) PowerOn(ctx context.Context, id string) error {
+	return p.change(ctx, "power on", id, func(srv *hcloud.Server) error {
+		if srv.Status == hcloud.ServerStatusRunning || srv.Status == hcloud.ServerStatusStarting {
+			return nil
+		}
+		_, _, err := p.client.Server.Poweron(ctx, srv)
+		return failure(err)
+	})
+}
+
+// PowerOff implements provider.Power.
+func (p *Provider) PowerOff(ctx context.Context, id string) error {
+	return p.change(ctx, "power off", id, func(srv *hcloud.Server) error {
+		if srv.Status == hcloud.ServerStatusOff {
+			return nil
+		}
+		_, _, err := p.client.Server.Poweroff(ctx, srv)
+		return failure(err)
+	})
+}
+
+// Reboot implements provider.Power.
+func (p *Provider) Reboot(ctx context.Context, id string) error {
+	return p.change(ctx, "reboot", id, func(srv *hcloud.Server) error {
+		_, _, err := p.client.Server.Reboot(ctx, srv)
+		return failure(err)
+	})
+}
+
+// Resize implements provider.Resizer. The vendor switches the server on again
+// afterwards.
+func (p *Provider) Resize(ctx context.Context, id, size string) error {
+	return p.change(ctx, "resize", id, func(srv *hcloud.Server) error {
+		if srv.ServerType.Name == size {
+			return nil
+		}
+		_, _, err := p.client.Server.ChangeType(ctx, srv, hcloud.ServerChangeTypeOpts{ServerType: &hcloud.ServerType{Name: size}})
+		return refusal(err)
+	})
+}
+
+// Rebuild implements provider.Rebuilder. The server starts with the user data that
+// it was made with, and so with the host key that was in it.
+func (p *Provider) Rebuild(ctx context.Context, id, image string) error {
+	return p.change(ctx, "rebuild", id, func(srv *hcloud.Server) error {
+		if _, err := p.catalog.Get(ctx); err != nil {
+			return fmt.Errorf("catalogue: %w", err)
+		}
+		img, err := p.image(image, srv.ServerType.Architecture)
+		if err != nil {
+			return err
+		}
+		_, _, err = p.client.Server.RebuildWithResult(ctx, srv, hcloud.ServerRebuildOpts{Image: img})
+		return refusal(err)
+	})
+}
+
+// change has something done to a server that forge made.
+func (p *Provider) change(ctx context.Context, what, id string, do func(*hcloud.Server) error) error {
+	srv, err := p.own(ctx, id)
+	if err == nil {
+		err = do(srv)
+		p.fleet.Changed()
+	}
+	if err != nil {
+		return fmt.Errorf("hetzner: %s %s: %w", what, id, err)
+	}
+	return nil
+}

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"errors"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -79,6 +81,7 @@ func testUnique(t *testing.T, open func(t *testing.T) forge.Store) {
 		"Cancelling":     testOneDeployment(forge.DeploymentCancelling, forge.DeploymentRunning, forge.DeploymentFinished),
 		"Deployments":    testDeployments,
 		"Racing":         testRacing,
+		"RacingLook":     testRacingLook,
 		"GoesOn":         testGoesOn,
 		"NoIdempotency":  testNoIdempotency,
 	})
@@ -205,6 +208,61 @@ func testRacing(t *testing.T, s forge.Store) {
 			require.Len(t, all, 1)
 			require.Equal(t, <-won, all[0].ID)
 		}
+	}
+}
+
+// testRacingLook has many look before they insert or change what only one can,
+// so that none meets a conflict: those who come later see what the first one did.
+func testRacingLook(t *testing.T, s forge.Store) {
+	const racers, rounds = 6, 10
+	race := func(fn func(tx forge.Tx, racer string) error) {
+		var group errgroup.Group
+		for range racers {
+			racer := id()
+			group.Go(func() error {
+				return s.Update(t.Context(), func(tx forge.Tx) error { return fn(tx, racer) })
+			})
+		}
+		require.NoError(t, group.Wait())
+	}
+	for range rounds {
+		key, domain, site := id(), id(), id()
+		race(func(tx forge.Tx, racer string) error {
+			f := forge.ActionFilter{Owner: "ann", IdempotencyKey: key}
+			if found, err := tx.Actions().List(f, forge.Page{}); err != nil || len(found) > 0 {
+				return err
+			}
+			return tx.Actions().Insert(&forge.Action{ID: racer, Owner: "ann", IdempotencyKey: key})
+		})
+		race(func(tx forge.Tx, _ string) error {
+			if _, err := tx.Locks().Get(key); !errors.Is(err, forge.ErrNotFound) {
+				return err
+			}
+			return tx.Locks().Insert(&forge.Lock{Key: key})
+		})
+		race(func(tx forge.Tx, racer string) error {
+			if found, err := tx.Sites().List(forge.SiteFilter{Domain: domain}, forge.Page{}); err != nil || len(found) > 0 {
+				return err
+			}
+			return tx.Sites().Insert(&forge.Site{ID: racer, Server: "s", Domain: racer, Aliases: []string{domain}})
+		})
+		race(func(tx forge.Tx, racer string) error {
+			return tx.Deployments().Insert(&forge.Deployment{ID: racer, Site: site, Status: forge.DeploymentFinished})
+		})
+		race(func(tx forge.Tx, _ string) error {
+			all, err := tx.Deployments().List(forge.DeploymentFilter{Site: site}, forge.Page{})
+			if err != nil {
+				return err
+			}
+			for _, d := range all {
+				if d.Status == forge.DeploymentRunning {
+					return nil
+				}
+			}
+			d := all[rand.IntN(len(all))]
+			d.Status = forge.DeploymentRunning
+			return tx.Deployments().Update(d)
+		})
 	}
 }
 

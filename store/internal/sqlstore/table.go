@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/seed-797f2c2c/forge"
 )
@@ -48,10 +49,14 @@ func (t table[T, F]) Get(id string) (*T, error) {
 }
 
 func (t table[T, F]) Insert(r *T) error {
+	_, err := t.write(t.insert(r), r)
+	return err
+}
+
+func (t table[T, F]) insert(r *T) Stmt {
 	fields := t.fields(t.tx.d, r)
 	text := "INSERT INTO {" + t.table + "} (" + names(fields) + ") VALUES (" + placeholders(len(fields)) + ")"
-	_, err := t.write(t.tx.d.sql(text, args(fields)...), r)
-	return err
+	return t.tx.d.sql(text, args(fields)...)
 }
 
 func (t table[T, F]) Update(r *T) error {
@@ -65,35 +70,65 @@ func (t table[T, F]) Update(r *T) error {
 	return err
 }
 
+// What begins and ends a write.
+const (
+	written = "SAVEPOINT written"
+	undo    = "ROLLBACK TO SAVEPOINT written"
+	release = "RELEASE SAVEPOINT written"
+)
+
 // write executes a statement and those beside it, or none of them.
 func (t table[T, F]) write(stmt Stmt, r *T) (changed int64, err error) {
 	if err := t.tx.writeErr(); err != nil {
 		return 0, err
 	}
-	stmts := []Stmt{{SQL: "SAVEPOINT written"}, stmt}
+	stmts := []Stmt{{SQL: written}, stmt}
 	if t.beside != nil {
 		stmts = append(stmts, t.beside(t.tx.d, r)...)
 	}
-	counts, err := t.tx.exec(append(stmts, Stmt{SQL: "RELEASE SAVEPOINT written"})...)
+	counts, err := t.tx.exec(append(stmts, Stmt{SQL: release})...)
 	if err == nil {
 		return counts[1], nil
 	}
-	if field, taken := t.tx.d.Conflict(err); taken {
-		for _, undo := range []string{"ROLLBACK TO SAVEPOINT written", "RELEASE SAVEPOINT written"} { // only the first is allowed at once
-			if _, err := t.tx.exec(Stmt{SQL: undo}); err != nil {
-				return 0, err
-			}
-		}
-		return 0, &forge.Error{Class: forge.ErrConflict, Field: field, Rule: "another " + t.record + " has this one"}
+	field, taken := t.tx.d.Conflict(err)
+	if !taken {
+		return 0, err
 	}
-	return 0, err
+	if _, err := t.tx.exec(Stmt{SQL: undo}); err != nil { // only this is allowed at once
+		return 0, err
+	}
+	if _, err := t.tx.exec(append(t.look(r), Stmt{SQL: undo}, Stmt{SQL: release})...); err != nil {
+		return 0, err
+	}
+	return 0, &forge.Error{Class: forge.ErrConflict, Field: field, Rule: "another " + t.record + " has this one"}
+}
+
+// look are statements that fail when what a record is in conflict with is not to
+// be seen in the transaction, as another one added it meanwhile: then this is no
+// conflict, and the transaction has to be tried again. They put the record in the
+// place of itself, as only an insert fails in that way.
+func (t table[T, F]) look(r *T) []Stmt {
+	stmts := []Stmt{t.delete(clean(*t.id(r))), t.insert(r)}
+	if t.beside != nil {
+		stmts = append(stmts, t.beside(t.tx.d, r)...)
+	}
+	for i := range stmts {
+		if strings.HasPrefix(stmts[i].SQL, "INSERT") {
+			stmts[i].SQL += " ON CONFLICT DO NOTHING"
+		}
+	}
+	return stmts
+}
+
+func (t table[T, F]) delete(id string) Stmt {
+	return t.tx.d.sql("DELETE FROM {"+t.table+`} WHERE "id" = ?`, id)
 }
 
 func (t table[T, F]) Delete(id string) error {
 	if err := t.tx.writeErr(); err != nil {
 		return err
 	}
-	stmts := []Stmt{t.tx.d.sql("DELETE FROM {"+t.table+`} WHERE "id" = ?`, clean(id))}
+	stmts := []Stmt{t.delete(clean(id))}
 	if t.remove != nil {
 		stmts = append(stmts, t.remove(t.tx.d, clean(id))...)
 	}

@@ -24,7 +24,7 @@ chaos: ## workers that are killed, KILLS times (50) by the plan of SEED (1)
 	@scripts/setup test
 	@scripts/chaos $(SEED) $(KILLS)
 
-bench: ## the benchmarks of all packages
+bench: ## the benchmarks of all packages, and forge against its peers (go run ./bench)
 	@scripts/setup test
 	@scripts/bench
 

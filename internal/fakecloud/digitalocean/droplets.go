@@ -226,7 +226,7 @@ func (d *Droplet) show() object {
 		"id": d.ID, "name": d.Name, "memory": of.memory, "vcpus": of.vcpus, "disk": of.disk, "locked": d.Status == "new",
 		"status": d.Status, "created_at": stamp(d.Created), "features": []string{"ipv6"}, "backup_ids": []int{}, "snapshot_ids": []int{},
 		"next_backup_window": nil, "image": from.show(), "volume_ids": []string{}, "size": of.show(), "size_slug": d.Size, "kernel": nil,
-		"networks": object{"v4": v4, "v6": v6}, "region": at.show(), "tags": slices.Clone(d.Tags), "vpc_uuid": d.Network,
+		"networks": object{"v4": v4, "v6": v6}, "region": at.show(), "tags": append([]string{}, d.Tags...), "vpc_uuid": d.Network,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -166,6 +167,10 @@ func bare(part any, names bool) any {
 		}
 		for _, key := range texts {
 			delete(kept, key)
+		}
+		if all, ok := kept["allOf"].([]any); ok {
+			// One that had a text alone allows anything, which some take for anything but null.
+			kept["allOf"] = slices.DeleteFunc(all, func(s any) bool { m, ok := s.(map[string]any); return ok && len(m) == 0 })
 		}
 		for key := range kept {
 			if strings.HasPrefix(key, "x-") {

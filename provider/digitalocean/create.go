@@ -1,0 +1,188 @@
+package digitalocean
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/digitalocean/godo"
+
+	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
+)
+
+const (
+	// aftermath is how long it may take to find out what became of a request,
+	// also when the context of it has ended.
+	aftermath = 30 * time.Second
+	// looks is how often a droplet is looked for then, every lookPoll.
+	looks    = 3
+	lookPoll = 2 * time.Second
+)
+
+// Create implements provider.Provider. Spec.AuthorizedKey is required, Region and
+// Size too where the Config names none. Image is a distribution as "debian-12" or
+// "ubuntu-24.04", or the slug or the number of any image that the account can use.
+func (p *Provider) Create(ctx context.Context, spec provider.Spec) (*provider.Machine, error) {
+	m, err := p.create(ctx, spec)
+	if err != nil {
+		return nil, fmt.Errorf("digitalocean: create: %w", err)
+	}
+	return m, nil
+}
+
+func (p *Provider) create(ctx context.Context, spec provider.Spec) (*provider.Machine, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	spec.Region, spec.Size, spec.Image = cmp.Or(spec.Region, p.cfg.Region), cmp.Or(spec.Size, p.cfg.Size), cmp.Or(spec.Image, p.cfg.Image)
+	order, err := p.order(spec)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := p.creating.Lock(ctx, spec.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	d, err := p.find(ctx, spec.ID)
+	if err != nil {
+		return nil, err
+	}
+	if d == nil {
+		if d, err = p.make(ctx, spec, order); err != nil {
+			return nil, err
+		}
+	}
+	return p.machine(d), nil
+}
+
+// order checks a spec, as far as that needs no question to the vendor, and is what
+// is to be asked for.
+func (p *Provider) order(spec provider.Spec) (*godo.DropletCreateRequest, error) {
+	if err := spec.Validate(p.Properties()); err != nil {
+		return nil, err
+	}
+	if spec.AuthorizedKey == "" {
+		// The vendor would set a root password, which has to be changed at the first login.
+		return nil, fmt.Errorf("%w: AuthorizedKey must be given", provider.ErrInvalid)
+	}
+	if err := checkIDs(spec.Options); err != nil {
+		return nil, err
+	}
+	tags, err := p.labelTags(spec.Labels)
+	if err != nil {
+		return nil, err
+	}
+	data, err := cloud.UserData(spec, maxUserData)
+	if err != nil {
+		return nil, err
+	}
+	return &godo.DropletCreateRequest{
+		Name:       spec.Name,
+		Region:     spec.Region,
+		Size:       spec.Size,
+		Backups:    spec.Backups,
+		Monitoring: spec.Monitoring,
+		IPv6:       true,
+		VPCUUID:    spec.Network,
+		UserData:   data,
+		Tags:       append(tags, p.cfg.Namespace, p.idTag(spec.ID), p.keyTag(keyFingerprint(spec))),
+	}, nil
+}
+
+// find returns the droplet of an id, or nil when there is none.
+func (p *Provider) find(ctx context.Context, specID string) (*godo.Droplet, error) {
+	found, _, err := p.droplets(ctx, p.idTag(specID))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found) == 0:
+		return nil, nil
+	case len(found) > 1:
+		ids := make([]string, len(found))
+		for i, d := range found {
+			ids[i] = strconv.Itoa(d.ID)
+		}
+		return nil, fmt.Errorf("%w: droplets %s all bear the id %s: delete all but one", provider.ErrConflict, strings.Join(ids, ", "), specID)
+	}
+	return found[0], nil
+}
+
+// make asks for a droplet once. Where none was made, the entry of its key goes too.
+func (p *Provider) make(ctx context.Context, spec provider.Spec, order *godo.DropletCreateRequest) (*godo.Droplet, error) {
+	image, err := p.available(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	order.Image = image
+	tags, err := p.guard(ctx, spec.Firewalls)
+	if err != nil {
+		return nil, err
+	}
+	order.Tags = append(order.Tags, tags...)
+	key, err := p.key(ctx, spec)
+	if err != nil {
+		return nil, p.undo(ctx, spec, err)
+	}
+	order.SSHKeys = []godo.DropletCreateSSHKey{{ID: key.ID}}
+	d, _, err := p.client.Droplets.Create(ctx, order)
+	if err != nil || d == nil {
+		return p.settle(ctx, spec, cmp.Or(err, errEmpty))
+	}
+	return d, nil
+}
+
+// settle finds out what became of a request for a droplet that ended with an error:
+// it returns the droplet if there is one.
+func (p *Provider) settle(ctx context.Context, spec provider.Spec, cause error) (*godo.Droplet, error) {
+	if ambiguous(cause) {
+		d, err := p.look(ctx, spec.ID)
+		if err != nil {
+			return nil, fmt.Errorf("%w (it was looked for because of: %w)", err, cause)
+		}
+		if d != nil {
+			return d, nil
+		}
+	}
+	return nil, p.undo(ctx, spec, refusal(cause))
+}
+
+// look looks for a droplet that may have been made a moment ago, and does so once
+// when the context has ended.
+func (p *Provider) look(ctx context.Context, specID string) (*godo.Droplet, error) {
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
+	defer cancel()
+	for n := 1; ; n++ {
+		d, err := p.find(after, specID)
+		if d != nil || err != nil || n == looks || sleep(ctx, lookPoll) != nil {
+			return d, err
+		}
+	}
+}
+
+// undo removes the entry of the key of a droplet that was not made. It returns why it
+// was not; or, while the entry is still there, what is to be tried again. A request
+// that is still on its way is refused for want of its key.
+func (p *Provider) undo(ctx context.Context, spec provider.Spec, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
+	defer cancel()
+	if err := p.dropKey(ctx, spec.ID, keyFingerprint(spec)); err != nil {
+		return fmt.Errorf("%w (the droplet was not made: %s)", err, cause.Error())
+	}
+	return cause
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -17,15 +17,8 @@ import (
 	"github.com/seed-797f2c2c/forge/secret"
 )
 
-const (
-	// maxUserData is the vendor's limit.
-	maxUserData = 32 << 10
-	// budget is how many requests the vendor gives back in an hour, where it
-	// does not say another number.
-	budget = 3600
-	// requestTimeout bounds a question with all its tries, and an order.
-	requestTimeout = time.Minute
-)
+// maxUserData is the vendor's limit.
+const maxUserData = 32 << 10
 
 // Config says whose servers are made, and how.
 type Config struct {
@@ -54,7 +47,8 @@ type Config struct {
 }
 
 // Provider makes servers in a project of Hetzner Cloud. It is safe for concurrent
-// use, also by several processes.
+// use, also by several processes. The rate limit of the project is known to one
+// Provider, so that a process makes one for a token, not several.
 type Provider struct {
 	cfg      Config
 	log      *slog.Logger
@@ -85,48 +79,16 @@ func New(cfg Config) (*Provider, error) {
 	}
 	cfg.Image = cmp.Or(cfg.Image, "debian-12")
 	cfg.Endpoint = cmp.Or(cfg.Endpoint, hcloud.Endpoint)
-	p := &Provider{cfg: cfg, log: cfg.Logger}
+	if u, err := url.Parse(cfg.Endpoint); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return nil, fmt.Errorf("hetzner: %w: Endpoint must be an http or https URL", provider.ErrInvalid)
+	}
+	p := &Provider{cfg: cfg, log: cfg.Logger, client: newClient(cfg)}
 	if p.log == nil {
 		p.log = slog.Default()
 	}
-	p.client = newClient(cfg)
 	p.fleet = &cloud.Fleet{One: p.one, List: p.all}
 	p.catalog = &cloud.Catalog{Read: p.readCatalog, Age: cfg.CatalogAge}
 	return p, nil
-}
-
-// newClient makes a client whose retries are those of cloud.Transport alone.
-func newClient(cfg Config) *hcloud.Client {
-	return hcloud.NewClient(
-		hcloud.WithToken(cfg.Token.Reveal()),
-		hcloud.WithEndpoint(cfg.Endpoint),
-		hcloud.WithApplication("forge", ""),
-		hcloud.WithRetryOpts(hcloud.RetryOpts{MaxRetries: 0}),
-		hcloud.WithHTTPClient(&http.Client{
-			Timeout: requestTimeout,
-			Transport: &cloud.Transport{
-				Base:    cfg.Transport,
-				Limiter: cloud.NewLimiter(cloud.Limits{Every: time.Hour / budget}),
-				Budget:  left,
-			},
-			// A redirect would send an order a second time.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}),
-	)
-}
-
-// left reads what an answer says of the rate limit. The time in it is when all
-// requests are back; they come back one by one.
-func left(resp *http.Response) (left int, next time.Time, ok bool) {
-	left, err := strconv.Atoi(resp.Header.Get("RateLimit-Remaining"))
-	if err != nil {
-		return 0, time.Time{}, false
-	}
-	limit, err := strconv.Atoi(resp.Header.Get("RateLimit-Limit"))
-	if err != nil || limit <= 0 {
-		limit = budget
-	}
-	return left, time.Now().Add(time.Hour / time.Duration(limit)), true
 }
 
 // Properties implements provider.Provider.

@@ -144,7 +144,6 @@ func (p *Provider) make(ctx context.Context, spec provider.Spec, opts hcloud.Ser
 	}
 	opts.SSHKeys = []*hcloud.SSHKey{key}
 	made, _, err := p.client.Server.Create(ctx, opts)
-	p.fleet.Changed()
 	if err != nil {
 		return p.settle(ctx, spec, err)
 	}
@@ -169,6 +168,7 @@ func (p *Provider) settle(ctx context.Context, spec provider.Spec, cause error) 
 			return nil, fmt.Errorf("%w (it was looked for because of: %w)", err, cause)
 		}
 		if srv != nil {
+			p.log.InfoContext(ctx, "hetzner: a server was made, though the answer was lost", "server", srv.ID, "error", cause)
 			return srv, nil
 		}
 	}
@@ -220,7 +220,7 @@ func (p *Provider) backUp(ctx context.Context, srv *hcloud.Server) error {
 	}
 	for deadline := time.Now().Add(lockedFor); ; {
 		_, _, err := p.client.Server.EnableBackup(ctx, srv, "")
-		p.fleet.Changed()
+		p.fleet.Changed(formatID(srv.ID))
 		switch {
 		case !hcloud.IsError(err, hcloud.ErrorCodeLocked, hcloud.ErrorCodeNotFound):
 			return failure(err)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
+
 	"github.com/seed-797f2c2c/forge/provider"
 )
 
@@ -26,11 +28,8 @@ func (p *Provider) Delete(ctx context.Context, id string) error {
 }
 
 func (p *Provider) remove(ctx context.Context, id string) error {
-	m, err := p.fleet.Get(ctx, id)
-	if errors.Is(err, provider.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	m, err := p.doomed(ctx, id)
+	if m == nil {
 		return err
 	}
 	number, _ := parseID(m.ID)
@@ -45,31 +44,65 @@ func (p *Provider) remove(ctx context.Context, id string) error {
 		return fmt.Errorf("the key's entry: %w", err)
 	}
 	_, _, err = p.client.Server.DeleteWithResult(ctx, &hcloud.Server{ID: number})
-	p.fleet.Changed()
-	if hcloud.IsError(err, hcloud.ErrorCodeNotFound) {
-		return nil
-	}
-	if err != nil && !ambiguous(err) {
+	p.fleet.Changed(id)
+	switch {
+	case hcloud.IsError(err, hcloud.ErrorCodeNotFound):
+		return p.unlisted(ctx, id)
+	case err != nil && !ambiguous(err):
 		return failure(err)
 	}
-	return p.gone(ctx, id, failure(err))
+	return p.waitGone(ctx, id, failure(err))
 }
 
-// gone waits until a server is gone, unless asking for that had gone wrong and it
-// is as it was.
-func (p *Provider) gone(ctx context.Context, id string, cause error) error {
+// doomed returns the machine that is to be deleted, or nil when there is none. One
+// that was just made may be listed and yet not be found by its id.
+func (p *Provider) doomed(ctx context.Context, id string) (*provider.Machine, error) {
+	m, err := p.fleet.Get(ctx, id)
+	if err == nil || !errors.Is(err, provider.ErrNotFound) {
+		return m, err
+	}
+	if _, ok := parseID(id); !ok {
+		return nil, nil
+	}
+	return p.listed(ctx, id)
+}
+
+// listed returns a machine if it is in the list of all.
+func (p *Provider) listed(ctx context.Context, id string) (*provider.Machine, error) {
+	all, _, err := p.all(ctx)
+	if i := slices.IndexFunc(all, func(m *provider.Machine) bool { return m.ID == id }); i >= 0 {
+		return all[i], nil
+	}
+	return nil, err
+}
+
+// unlisted is nil for a server that is not found by its id and not listed either.
+func (p *Provider) unlisted(ctx context.Context, id string) error {
+	m, err := p.listed(ctx, id)
+	if m != nil {
+		return fmt.Errorf("%w: the server was made a moment ago, and cannot be deleted yet", provider.ErrUnavailable)
+	}
+	return err
+}
+
+// waitGone waits until a server is gone, unless nobody knows what became of the order
+// to delete it, and it is as it was.
+func (p *Provider) waitGone(ctx context.Context, id string, cause error) error {
 	for deadline := time.Now().Add(goneIn); ; {
 		srv, err := p.own(ctx, id)
 		switch {
 		case errors.Is(err, provider.ErrNotFound):
-			p.fleet.Changed()
+			p.fleet.Changed(id)
+			if cause != nil {
+				return p.unlisted(ctx, id)
+			}
 			return nil
 		case err != nil:
 			return err
 		case cause != nil && srv.Status != hcloud.ServerStatusDeleting:
 			return cause
 		case time.Now().After(deadline):
-			return fmt.Errorf("%w: the server is %s still", provider.ErrUnavailable, srv.Status)
+			return fmt.Errorf("%w: the server is still there", provider.ErrUnavailable)
 		}
 		if err := sleep(ctx, gonePoll); err != nil {
 			return err

@@ -64,7 +64,10 @@ func connect(t *testing.T, net http.RoundTripper, token string) *hetzner.Provide
 	return p
 }
 
-var publicKey = sync.OnceValue(func() string {
+// publicKey is the control key of all machines.
+var publicKey = sync.OnceValue(newKey)
+
+func newKey() string {
 	public, _, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		panic(err)
@@ -74,7 +77,7 @@ var publicKey = sync.OnceValue(func() string {
 		panic(err)
 	}
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
-})
+}
 
 func hostKey(t *testing.T) []byte {
 	t.Helper()

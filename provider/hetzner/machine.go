@@ -13,6 +13,13 @@ import (
 	"github.com/seed-797f2c2c/forge/provider"
 )
 
+const (
+	// perPage is the vendor's limit.
+	perPage = 50
+	// readings is how often a list is read that changed while it was.
+	readings = 3
+)
+
 // Get implements provider.Provider. Where many are asked for at once, all are
 // listed instead, so that an answer can be some seconds old.
 func (p *Provider) Get(ctx context.Context, id string) (*provider.Machine, error) {
@@ -86,7 +93,7 @@ func (p *Provider) all(ctx context.Context) (machines []*provider.Machine, reque
 func (p *Provider) servers(ctx context.Context, specID string) (ours []*hcloud.Server, requests int, err error) {
 	found, requests, err := pages(func(opts hcloud.ListOpts) ([]*hcloud.Server, *hcloud.Response, error) {
 		opts.LabelSelector = p.selector(specID)
-		return p.client.Server.List(ctx, hcloud.ServerListOpts{ListOpts: opts})
+		return p.client.Server.List(ctx, hcloud.ServerListOpts{ListOpts: opts, Sort: []string{"id:asc"}})
 	})
 	for _, srv := range found {
 		if id, ok := p.marked(srv.Labels); ok && (specID == "" || id == specID) {
@@ -96,21 +103,33 @@ func (p *Provider) servers(ctx context.Context, specID string) (ours []*hcloud.S
 	return ours, requests, err
 }
 
-// pages reads a list of several pages, and says how many requests that took.
+// pages reads a list, and says how many requests that took. One whose length changes
+// between its pages is read again: what moved to another page would be taken for
+// gone.
 func pages[T any](list func(hcloud.ListOpts) ([]T, *hcloud.Response, error)) (all []T, requests int, err error) {
-	for page := 1; page > 0; {
-		some, resp, err := list(hcloud.ListOpts{Page: page, PerPage: 50})
-		if err != nil {
-			return nil, requests, failure(err)
+	for range readings {
+		all = nil
+		still, total := true, 0
+		for page := 1; page > 0; {
+			some, resp, err := list(hcloud.ListOpts{Page: page, PerPage: perPage})
+			requests++
+			if err != nil {
+				return nil, requests, failure(err)
+			}
+			all = append(all, some...)
+			next := 0
+			if meta := resp.Meta.Pagination; meta != nil {
+				next = meta.NextPage
+				still = still && (page == 1 || meta.TotalEntries == total)
+				total = meta.TotalEntries
+			}
+			page = next
 		}
-		requests++
-		all = append(all, some...)
-		page = 0
-		if resp.Meta.Pagination != nil {
-			page = resp.Meta.Pagination.NextPage
+		if still {
+			return all, requests, nil
 		}
 	}
-	return all, requests, nil
+	return nil, requests, fmt.Errorf("%w: a list of the vendor does not keep still", provider.ErrUnavailable)
 }
 
 // machine describes a server.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
+
+	"github.com/seed-797f2c2c/forge/provider"
 )
 
 // PowerOn implements provider.Power.
@@ -32,6 +34,9 @@ func (p *Provider) PowerOff(ctx context.Context, id string) error {
 // Reboot implements provider.Power.
 func (p *Provider) Reboot(ctx context.Context, id string) error {
 	return p.change(ctx, "reboot", id, func(srv *hcloud.Server) error {
+		if srv.Status == hcloud.ServerStatusOff {
+			return fmt.Errorf("%w: it is off: switch it on instead", provider.ErrConflict)
+		}
 		_, _, err := p.client.Server.Reboot(ctx, srv)
 		return failure(err)
 	})
@@ -70,7 +75,7 @@ func (p *Provider) change(ctx context.Context, what, id string, do func(*hcloud.
 	srv, err := p.own(ctx, id)
 	if err == nil {
 		err = do(srv)
-		p.fleet.Changed()
+		p.fleet.Changed(id)
 	}
 	if err != nil {
 		return fmt.Errorf("hetzner: %s %s: %w", what, id, err)

@@ -89,6 +89,9 @@ func (a *API) AddFirewall() int64 {
 }
 
 func (a *API) add(s *Server) {
+	if s.Labels == nil {
+		s.Labels = map[string]string{}
+	}
 	s.ID, s.Created = a.nextID(), time.Now().UTC()
 	s.number = s.ID - 4711000
 	a.servers = append(a.servers, s)
@@ -156,7 +159,7 @@ func (a *API) createServer(r *http.Request) answer {
 	}
 	s := &Server{
 		Name: asked.Name, Region: asked.Location, Size: asked.ServerType.Name, Image: asked.Image.ID, Status: "running",
-		UserData: asked.UserData, IPv4: true, IPv6: true, Networks: asked.Networks, Labels: map[string]string{},
+		UserData: asked.UserData, IPv4: true, IPv6: true, Networks: asked.Networks,
 		during: "initializing", ready: time.Now().Add(a.cfg.Boot), shownAt: time.Now().Add(a.cfg.Hidden), missing: a.cfg.Missing,
 	}
 	if asked.Labels != nil {

@@ -34,6 +34,22 @@ func (c *breaking) Write(p []byte) (int, error) {
 	return 0, errors.Join(errors.New("broken on purpose"), c.Close())
 }
 
+// breakingPool has connections that break.
+func breakingPool(t *testing.T, url, at string, behind bool) *pgxpool.Pool {
+	// What is sent has the text of statements, and no names for them.
+	config, err := pgxpool.ParseConfig(url + "&default_query_exec_mode=exec")
+	require.NoError(t, err)
+	dial := config.ConnConfig.DialFunc
+	config.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		return &breaking{c, at, behind}, err
+	}
+	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(t.Context()), config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
 func TestConnectionBreaks(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -56,18 +72,7 @@ func TestConnectionBreaks(t *testing.T) {
 			require.NoError(t, s.Migrate(t.Context()))
 			update(t, s, func(tx forge.Tx) error { return tx.Locks().Insert(&forge.Lock{Key: "a"}) })
 
-			// What is sent has the text of statements, and no names for them.
-			config, err := pgxpool.ParseConfig(url + "&default_query_exec_mode=exec")
-			require.NoError(t, err)
-			dial := config.ConnConfig.DialFunc
-			config.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-				c, err := dial(ctx, network, addr)
-				return &breaking{c, test.at, test.behind}, err
-			}
-			pool, err := pgxpool.NewWithConfig(t.Context(), config)
-			require.NoError(t, err)
-			defer pool.Close()
-			breaks := with(t, postgres.Config{Pool: pool, Schema: schema})
+			breaks := with(t, postgres.Config{Pool: breakingPool(t, url, test.at, test.behind), Schema: schema})
 			add := func(tx forge.Tx) error {
 				l, err := tx.Locks().Get("a")
 				if err != nil {
@@ -76,7 +81,7 @@ func TestConnectionBreaks(t *testing.T) {
 				l.Fence++
 				return tx.Locks().Update(l)
 			}
-			err = breaks.Update(t.Context(), add)
+			err := breaks.Update(t.Context(), add)
 			require.ErrorIs(t, err, forge.ErrUnavailable)
 			require.Equal(t, test.unknown, errors.Is(err, forge.ErrUnknown), "%v", err)
 
@@ -87,5 +92,21 @@ func TestConnectionBreaks(t *testing.T) {
 				return err
 			})
 		})
+	}
+}
+
+// TestConnectionBreaksBehindAView has nothing to commit, so that it is no error.
+func TestConnectionBreaksBehindAView(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"COMMIT", "ROLLBACK"} {
+		url, schema := pgtest.Schema(t)
+		require.NoError(t, with(t, postgres.Config{Pool: pgtest.Pool(t, url), Schema: schema}).Migrate(t.Context()))
+		breaks := with(t, postgres.Config{Pool: breakingPool(t, url, at, false), Schema: schema})
+		for range 3 {
+			view(t, breaks, func(tx forge.Tx) error {
+				_, err := tx.Locks().List(forge.LockFilter{}, forge.Page{})
+				return err
+			})
+		}
 	}
 }

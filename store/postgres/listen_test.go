@@ -79,6 +79,23 @@ func TestPollOnly(t *testing.T) {
 	require.Empty(t, listeners(t, pool, schema))
 }
 
+// TestPollOnlyHearsItself checks that those who wait in the process that emits need
+// not look for it.
+func TestPollOnlyHearsItself(t *testing.T) {
+	t.Parallel()
+	url, schema := pgtest.Schema(t)
+	s := with(t, postgres.Config{Pool: pgtest.Pool(t, url), Schema: schema, PollOnly: true})
+	require.NoError(t, s.Migrate(t.Context()))
+	const rounds = 20
+	began := time.Now()
+	for n := range int64(rounds) {
+		answer := waiting(t, s, n)
+		emit(t, s)
+		require.NoError(t, <-answer)
+	}
+	require.Less(t, time.Since(began), rounds*time.Second/2)
+}
+
 // TestPoolOfOne checks that what listens keeps no connection from the pool.
 func TestPoolOfOne(t *testing.T) {
 	t.Parallel()

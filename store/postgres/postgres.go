@@ -96,10 +96,10 @@ func (s *Store) Log(ctx context.Context, actionID string, from int64) iter.Seq2[
 
 // query executes a query outside of a transaction.
 func (s *Store) query(ctx context.Context, stmt sqlstore.Stmt, row func(scan func(...any) error) error) error {
-	c, err := s.pool.Acquire(ctx)
+	c, err := connect(ctx, s.pool, "")
 	if err != nil {
-		return failed(ctx, err)
+		return err
 	}
-	defer c.Release()
-	return (&conn{Conn: c}).Query(ctx, stmt, row)
+	defer c.release()
+	return c.Query(ctx, stmt, row)
 }

@@ -16,6 +16,7 @@ import (
 const (
 	beginView   = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 	beginUpdate = "BEGIN ISOLATION LEVEL SERIALIZABLE"
+	commit      = "COMMIT"
 )
 
 // endTimeout bounds what is done after a context has ended.
@@ -49,20 +50,18 @@ func (s *Store) Update(ctx context.Context, fn func(forge.Tx) error) error {
 // try calls fn in one transaction. What fails in the database is returned in
 // place of what fn makes of it.
 func (s *Store) try(ctx context.Context, begin string, fn func(forge.Tx) error) error {
-	acquired, err := s.pool.Acquire(ctx)
+	c, err := connect(ctx, s.pool, begin)
 	if err != nil {
-		return failed(ctx, err)
+		return err
 	}
-	c := &conn{Conn: acquired, begin: begin}
-	defer c.Release()
-	defer c.rollback() // unless it was committed; also when the context has ended
+	defer c.release() // also when the context has ended
 	t := sqlstore.NewTx(ctx, &s.dialect, c, begin == beginUpdate)
 	err = fn(t)
 	if broken := t.Err(); broken != nil {
 		err = broken
 	}
 	t.End()
-	if err != nil {
+	if err != nil || begin == beginView {
 		return err
 	}
 	return s.commit(ctx, c, t)
@@ -85,8 +84,8 @@ func (s *Store) commit(ctx context.Context, c *conn, t *sqlstore.Tx) error {
 		return nil // nothing was asked for
 	}
 	committed := false
-	b.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error {
-		committed = tag.String() == "COMMIT"
+	b.Queue(commit).Exec(func(tag pgconn.CommandTag) error {
+		committed = tag.String() == commit
 		if !committed {
 			return fmt.Errorf("the database answered a commit with %s", tag)
 		}
@@ -94,6 +93,9 @@ func (s *Store) commit(ctx context.Context, c *conn, t *sqlstore.Tx) error {
 	})
 	if err := c.send(ctx, b); !committed {
 		return uncommitted(ctx, err)
+	}
+	if len(events) > 0 && s.listener.poll {
+		s.listener.waiters.Wake() // nobody else tells them
 	}
 	return nil // also when the connection broke behind it
 }

@@ -71,3 +71,28 @@ func drop(t testing.TB, url, schema string) {
 	_, err = conn.Exec(ctx, "DROP SCHEMA IF EXISTS "+pgx.Identifier{schema}.Sanitize()+" CASCADE")
 	require.NoError(t, err)
 }
+
+// RolePool returns a pool whose connections take a role that owns a schema, both of
+// the given name, and may make no other.
+func RolePool(t testing.TB, url, name string) *pgxpool.Pool {
+	t.Helper()
+	admin := Pool(t, url)
+	quoted := pgx.Identifier{name}.Sanitize()
+	exec := func(sql string) {
+		_, err := admin.Exec(context.WithoutCancel(t.Context()), sql)
+		require.NoError(t, err)
+	}
+	exec("CREATE ROLE " + quoted)
+	t.Cleanup(func() { exec("DROP OWNED BY " + quoted + "; DROP ROLE " + quoted) })
+	exec("CREATE SCHEMA " + quoted + " AUTHORIZATION " + quoted)
+	config, err := pgxpool.ParseConfig(url)
+	require.NoError(t, err)
+	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "SET ROLE "+quoted)
+		return err
+	}
+	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(t.Context()), config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}

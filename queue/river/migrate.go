@@ -2,17 +2,12 @@ package river
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/riverqueue/river/rivermigrate"
 )
-
-// uniqueViolation is the SQLSTATE of a second row with the same key.
-const uniqueViolation = "23505"
 
 // Migrate makes the schema and River's tables in it, or brings those of an older
 // version up to date. Several processes may call it at once. It takes two
@@ -40,14 +35,17 @@ func (q *Queue) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// createSchema makes the schema, if a store that shares it does not do so at the
-// same moment: IF NOT EXISTS does not see that.
+// createSchema makes the schema, unless it is there: who may make none is refused
+// even so, and a store that shares it may do it at the same moment.
 func (q *Queue) createSchema(ctx context.Context) error {
-	_, err := q.cfg.Pool.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+pgx.Identifier{q.cfg.Schema}.Sanitize())
-	if pgErr := (*pgconn.PgError)(nil); errors.As(err, &pgErr) && pgErr.Code == uniqueViolation {
-		return nil
+	if _, err := q.cfg.Pool.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+pgx.Identifier{q.cfg.Schema}.Sanitize()); err != nil {
+		var exists bool
+		const look = `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`
+		if e := q.cfg.Pool.QueryRow(ctx, look, q.cfg.Schema).Scan(&exists); e != nil || !exists {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // lockKey is the key of an advisory lock, which all that share a database share.

@@ -79,6 +79,14 @@ func TestMigrateKeepsToItsSchema(t *testing.T) {
 	require.Zero(t, elsewhere)
 }
 
+// TestMigrateAsARole has a schema that was made for a role, which may make none.
+func TestMigrateAsARole(t *testing.T) {
+	t.Parallel()
+	url, schema := pgtest.Schema(t)
+	q := newQueue(t, river.Config{Pool: pgtest.RolePool(t, url, schema), Schema: schema})
+	require.NoError(t, q.Enqueue(t.Context(), queue.Job{ID: "a.1", Pool: "default"}))
+}
+
 // newPooled is a Queue of another process, as far as the database can tell.
 func newPooled(t *testing.T, url, schema string) *river.Queue {
 	q, err := river.New(river.Config{Pool: pgtest.Pool(t, url), Schema: schema})

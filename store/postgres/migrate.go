@@ -48,12 +48,14 @@ func (s *Store) Migrate(ctx context.Context) error {
 	config := s.pool.Config()
 	connect := config.ConnConfig.Copy()
 	connect.RuntimeParams["search_path"] = s.schema
-	db := stdlib.OpenDB(*connect, stdlib.OptionBeforeConnect(func(ctx context.Context, c *pgx.ConnConfig) error {
-		if config.BeforeConnect == nil {
-			return nil
-		}
-		return config.BeforeConnect(ctx, c)
-	}))
+	var options []stdlib.OptionOpenDB
+	if config.BeforeConnect != nil {
+		options = append(options, stdlib.OptionBeforeConnect(config.BeforeConnect))
+	}
+	if config.AfterConnect != nil { // it may take the role that is to own the tables
+		options = append(options, stdlib.OptionAfterConnect(config.AfterConnect))
+	}
+	db := stdlib.OpenDB(*connect, options...)
 	defer func() { _ = db.Close() }()
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockKey("migrations", s.schema)),
 		lock.WithLockTimeout(1, 300)) // seconds, times

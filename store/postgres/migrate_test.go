@@ -82,6 +82,22 @@ func TestSchemas(t *testing.T) {
 	require.Equal(t, []int{2, 2}, []int{columns, tables}, "what the embedder has is as it was")
 }
 
+// TestMigrateAsARole has a schema that was made for a role, which may make none, and
+// connections that take that role.
+func TestMigrateAsARole(t *testing.T) {
+	t.Parallel()
+	url, schema := pgtest.Schema(t)
+	pool := pgtest.RolePool(t, url, schema)
+	s := with(t, postgres.Config{Pool: pool, Schema: schema})
+	require.NoError(t, s.Migrate(t.Context()))
+	require.NoError(t, s.Migrate(t.Context()), "again")
+	var others int
+	require.NoError(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_tables WHERE schemaname = $1 AND tableowner <> $1", schema).
+		Scan(&others))
+	require.Zero(t, others)
+	emit(t, s)
+}
+
 func TestMigrateRefusesAnotherEncoding(t *testing.T) {
 	t.Parallel()
 	url, name := pgtest.Schema(t)

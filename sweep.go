@@ -15,6 +15,10 @@ import (
 // the queue drops while the first one still waits.
 const sweepGrace = time.Second
 
+// maxReplaced is how many wake-ups one look of the sweep replaces, each in a
+// transaction of its own, before it looks again for what dead holders left.
+const maxReplaced = 100
+
 func (c *core) sweepAll(ctx context.Context, pools queue.Pools) {
 	tick := time.NewTicker(min(c.Lease/3, 5*time.Second))
 	defer tick.Stop()
@@ -80,13 +84,20 @@ func (c *core) sweepDue(ctx context.Context, pools queue.Pools, late *unheard) e
 		return c.foreign(a) || spec.run == nil || pools[spec.pool] == 0 // work of others
 	})
 	late.note(due)
+	var again []queue.Job
+	replaced := 0
 	for _, a := range due {
-		if late.tooLong(a) {
-			err = c.replaceWakeUp(ctx, a)
-		} else {
-			err = c.Queue.Enqueue(ctx, c.wakeUp(a))
+		if !late.tooLong(a) || replaced == maxReplaced {
+			again = append(again, c.wakeUp(a))
+			continue
 		}
-		if err != nil {
+		replaced++
+		if err := c.replaceWakeUp(ctx, a); err != nil {
+			return err
+		}
+	}
+	for jobs := range slices.Chunk(again, MaxPage) {
+		if err := c.Queue.Enqueue(ctx, jobs...); err != nil {
 			return err
 		}
 	}

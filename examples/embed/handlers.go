@@ -52,11 +52,19 @@ func (h *handlers) followAction(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	flusher := http.NewResponseController(w)
+	begun := false
 	for line, err := range h.of(r).Actions.Follow(r.Context(), r.PathValue("id"), 0) {
-		if err != nil {
+		switch {
+		case r.Context().Err() != nil: // the reader has left, or this process ends
+			return
+		case err != nil && begun:
+			h.logger.ErrorContext(r.Context(), "a log was cut off", "path", r.URL.Path, "error", err)
+			panic(http.ErrAbortHandler) // so that nobody takes it for the whole
+		case err != nil:
 			h.fail(w, r, err)
 			return
 		}
+		begun = true
 		if _, err := fmt.Fprintln(w, line.Printable()); err != nil || flusher.Flush() != nil {
 			return
 		}

@@ -69,17 +69,27 @@ func chunks(from int64, lines []forge.Line) iter.Seq2[int64, packed] {
 				size += lineSize + len(lines[n].Text)
 				n++
 			}
-			some := slices.Clone(lines[:n])
-			for i := range some {
-				some[i].Number = from + int64(i)
-			}
-			data, err := chunk.Encode(some)
+			data, err := chunk.Encode(numbered(from, lines[:n]))
 			if !yield(from, packed{data, err}) || err != nil {
 				return
 			}
 			from, lines = from+int64(n), lines[n:]
 		}
 	}
+}
+
+// numbered returns lines with their numbers, which the caller's mostly have.
+func numbered(from int64, lines []forge.Line) []forge.Line {
+	own := false
+	for i := range lines {
+		if number := from + int64(i); lines[i].Number != number {
+			if !own {
+				lines, own = slices.Clone(lines), true
+			}
+			lines[i].Number = number
+		}
+	}
+	return lines
 }
 
 // DropLog removes the lines of an action.

@@ -30,6 +30,7 @@ type world struct {
 	machines provider.Provider
 	maxLog   int64 // 0 for the default
 	timeouts map[forge.Kind]time.Duration
+	lease    time.Duration // 0 for the default
 }
 
 func newWorld(t *testing.T, store forge.Store, q queue.Queue, cfg providertest.FakeConfig) *world {
@@ -40,8 +41,8 @@ func newWorld(t *testing.T, store forge.Store, q queue.Queue, cfg providertest.F
 
 // join is another process with the same cloud.
 func (w *world) join(store forge.Store, q queue.Queue) *world {
-	other := &world{queue: &recorder{Queue: q}, cloud: w.cloud, sealer: w.sealer, machines: w.machines, maxLog: w.maxLog, timeouts: w.timeouts}
-	f, err := forge.New(forge.Config{Store: store, Queue: other.queue, Sealer: w.sealer, MaxLog: w.maxLog, Timeouts: w.timeouts,
+	other := &world{queue: &recorder{Queue: q}, cloud: w.cloud, sealer: w.sealer, machines: w.machines, maxLog: w.maxLog, timeouts: w.timeouts, lease: w.lease}
+	f, err := forge.New(forge.Config{Store: store, Queue: other.queue, Sealer: w.sealer, MaxLog: w.maxLog, Timeouts: w.timeouts, Lease: w.lease,
 		Providers: map[string]provider.Provider{"cloud": w.machines}})
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { require.NoError(w.t, f.Close()) })

@@ -275,6 +275,7 @@ func TestLateOrder(t *testing.T) {
 					t.Error(err)
 					return
 				}
+				_ = resp.Body.Close()
 				late <- resp.StatusCode
 			}()
 			return fakecloud.Fault{Cut: true}

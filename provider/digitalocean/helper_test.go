@@ -27,7 +27,7 @@ func account(t *testing.T, cfg fake.Config) (*fake.API, *fakecloud.Transport, *d
 	description, err := fake.Description()
 	require.NoError(t, err)
 	api := fake.New(cfg)
-	way := &fakecloud.Transport{Handler: api, Check: description.Checker(t)}
+	way := &fakecloud.Transport{Handler: api, Check: description.Checker(t)} //nolint:bodyclose // it is a check of the answer, and no answer
 	return api, way, connect(t, way, digitalocean.Config{})
 }
 

@@ -41,7 +41,7 @@ func TestNothingLinksWhatItDoesNotNeed(t *testing.T) {
 		"./sshexec":          {"sshexec", "sshexec/internal"},
 		"./queue/memory":     {"queue", "queue/memory"},
 		"./provider/static":  append([]string{"provider/static", "internal"}, leaves...),
-		"./provider/nspawn":  append([]string{"provider/nspawn", "internal"}, leaves...),
+		"./provider/nspawn":  append([]string{"provider/nspawn", "provider/cloud", "internal"}, leaves...),
 		"./provider/hetzner": append([]string{"provider/hetzner", "provider/cloud"}, leaves...),
 		"./store/memory":     append([]string{"store/memory", "store/internal", "internal", "queue/memory", ""}, leaves...),
 		"./store/postgres":   append([]string{"store/postgres", "store/internal", "internal", "queue/memory", ""}, leaves...),

@@ -38,7 +38,7 @@ func Layered(t testing.TB, layer Layer) *Machine {
 	name, dirs, held := layer.image(t)
 	// Held until the machine has mounted it, so that none removes it before.
 	defer held.Release()
-	return boot(t, newProvider(t, map[string]string{name: dirs}), name)
+	return boot(t, newProvider(t, map[string]string{name: dirs}), name, "")
 }
 
 // Image returns the layer for nspawn.Config.Images. It is made as by Layered.

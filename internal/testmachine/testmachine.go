@@ -61,7 +61,14 @@ type Machine struct {
 // base image given, it takes one to two seconds.
 func New(t testing.TB) *Machine {
 	t.Helper()
-	return boot(t, newProvider(t, nil), Image())
+	return boot(t, newProvider(t, nil), Image(), "")
+}
+
+// NewCloud returns a machine as New does, that behaves as one of a cloud does: its
+// keys and user data arrive by cloud-init, which may be at work still.
+func NewCloud(t testing.TB, userData string) *Machine {
+	t.Helper()
+	return boot(t, Provider(t, nspawn.Config{CloudInit: true}), Image(), userData)
 }
 
 // Image is the image of the machines: FORGE_TEST_IMAGE, or else "debian-12".
@@ -86,7 +93,7 @@ func Provider(t testing.TB, cfg nspawn.Config) *nspawn.Provider {
 	return p
 }
 
-func boot(t testing.TB, p *nspawn.Provider, image string) *Machine {
+func boot(t testing.TB, p *nspawn.Provider, image, userData string) *Machine {
 	t.Helper()
 	m := &Machine{provider: p, pool: sshexec.NewPool(sshexec.PoolConfig{}), conns: map[net.Conn]struct{}{}}
 	m.Signer, _ = newKey(t)
@@ -99,6 +106,7 @@ func boot(t testing.TB, p *nspawn.Provider, image string) *Machine {
 		AuthorizedKey: string(ssh.MarshalAuthorizedKey(m.Signer.PublicKey())),
 		HostKey:       hostPEM,
 		Labels:        Labels(),
+		Options:       provider.Options{UserData: userData},
 	}
 	made, err := p.Create(t.Context(), spec)
 	require.NoError(t, err)

@@ -29,6 +29,9 @@ func UserData(spec provider.Spec, limit int) (string, error) {
 	if !utf8.ValidString(own) || strings.ContainsRune(own, 0) {
 		return "", fmt.Errorf("%w: UserData must be text in UTF-8, and not compressed", provider.ErrInvalid)
 	}
+	if !isASCII(own) && message(own) != nil {
+		return "", fmt.Errorf("%w: UserData that is a MIME message must be ASCII: encode its parts as base64, as cloud-init devel make-mime does", provider.ErrInvalid)
+	}
 	data := own
 	if len(spec.HostKey) > 0 {
 		keys, err := hostKey(spec.HostKey)
@@ -86,15 +89,28 @@ func combine(parts ...string) (string, error) {
 // part is a text as a part of a MIME message. What is such a message itself becomes
 // a part as it is; of anything else cloud-init sees by its first line what it is.
 func part(text string) (textproto.MIMEHeader, string) {
-	if m, err := mail.ReadMessage(strings.NewReader(text)); err == nil && m.Header.Get("Mime-Version") != "" {
+	if m := message(text); m != nil {
 		if body, err := io.ReadAll(m.Body); err == nil {
 			return textproto.MIMEHeader(m.Header), string(body)
 		}
 	}
 	header := textproto.MIMEHeader{"Content-Type": {"text/plain; charset=utf-8"}, "Mime-Version": {"1.0"}}
-	if strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) {
+	if !isASCII(text) {
 		header["Content-Transfer-Encoding"] = []string{"base64"}
 		text = base64.StdEncoding.EncodeToString([]byte(text))
 	}
 	return header, text
+}
+
+// message reads a text that is a MIME message, or returns nil.
+func message(text string) *mail.Message {
+	m, err := mail.ReadMessage(strings.NewReader(text))
+	if err != nil || m.Header.Get("Mime-Version") == "" {
+		return nil
+	}
+	return m
+}
+
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
 }

@@ -154,6 +154,7 @@ func TestUserDataIsRefused(t *testing.T) {
 		"NUL":           "#!/bin/sh\n\x00",
 		"not UTF-8":     "#!/bin/sh\necho \xe4",
 		"half a rune":   "#!/bin/sh\necho \xe2\x82",
+		"bare message":  "MIME-Version: 1.0\nContent-Type: text/x-shellscript\n\n#!/bin/sh\necho ä\n",
 		"much too long": "#!/bin/sh\n" + strings.Repeat("x", limit),
 	} {
 		for _, key := range [][]byte{nil, private} {

@@ -32,7 +32,7 @@ func (p *Provider) create(ctx context.Context, spec provider.Spec) (*provider.Ma
 		return nil, err
 	}
 	id := p.machineID(spec.ID)
-	files, err := identity(spec)
+	files, err := identity(spec, p.cfg.CloudInit)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (p *Provider) create(ctx context.Context, spec provider.Spec) (*provider.Ma
 	case !errors.Is(err, provider.ErrNotFound):
 		return nil, err
 	}
-	lower, err := p.base(ctx, cmp.Or(spec.Image, "debian-12"))
+	lower, err := p.base(ctx, cmp.Or(spec.Image, defaultImage))
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,9 @@
 // finds it by the files in Config.Dir. Network namespace, interface, nftables
 // table and cgroup all bear Machine.ID as their name.
 //
+// With Config.CloudInit a machine comes up as one of a cloud does: host key,
+// control key and the embedder's user data arrive by cloud-init.
+//
 // It needs root, cgroup v2 (beside v1 is enough), and the packages mmdebstrap,
 // systemd-container, nftables and iproute2. It switches net.ipv4.ip_forward
 // on and leaves it so. A host whose own firewall drops forwarded packets, as

@@ -2,6 +2,7 @@ package nspawn
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -67,9 +68,28 @@ func images(mirrors map[string]string) map[string]image {
 	return all
 }
 
+// Prepare makes what the first machine of an image, by default of "debian-12", would
+// have to wait for. What is there already takes no time.
+func (p *Provider) Prepare(ctx context.Context, image string) error {
+	if _, err := p.base(ctx, cmp.Or(image, defaultImage)); err != nil {
+		return fmt.Errorf("nspawn: prepare: %w", err)
+	}
+	return nil
+}
+
+const defaultImage = "debian-12"
+
 // base returns the directories of an image, joined by colons. It makes the
 // image, once for all processes, when Dir does not have it yet.
 func (p *Provider) base(ctx context.Context, name string) (string, error) {
+	plain, err := p.plainBase(ctx, name)
+	if err != nil || !p.cfg.CloudInit || p.images[name].lower != "" {
+		return plain, err
+	}
+	return p.cloudBase(ctx, name, plain)
+}
+
+func (p *Provider) plainBase(ctx context.Context, name string) (string, error) {
 	img, ok := p.images[name]
 	switch {
 	case !ok:

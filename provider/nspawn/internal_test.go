@@ -45,7 +45,7 @@ func TestOutdatedImagesAreRemoved(t *testing.T) {
 	p, err := New(Config{Dir: t.TempDir()})
 	require.NoError(t, err)
 	dirs := map[string]string{}
-	for _, name := range []string{"debian-12-new", "debian-12-old", "debian-12-used", "debian-13-old"} {
+	for _, name := range []string{"debian-12-new", "debian-12-old", "debian-12-used", "debian-13-old", "cloud-debian-12-old"} {
 		dirs[name] = filepath.Join(p.cfg.Dir, "images", name)
 		require.NoError(t, os.MkdirAll(filepath.Join(dirs[name], "etc"), 0o755))
 	}
@@ -55,4 +55,5 @@ func TestOutdatedImagesAreRemoved(t *testing.T) {
 	require.DirExists(t, dirs["debian-12-new"])
 	require.DirExists(t, dirs["debian-12-used"])
 	require.DirExists(t, dirs["debian-13-old"])
+	require.DirExists(t, dirs["cloud-debian-12-old"])
 }

@@ -45,6 +45,13 @@ type Config struct {
 	// machine is created or started.
 	SuppressSync bool
 
+	// CloudInit makes machines behave as those of a cloud do: the images of
+	// distributions get cloud-init, by which host key, control key and
+	// Spec.UserData arrive on the first start, which takes some seconds more. User
+	// data, with the host key, stays readable for root of the machine. Images
+	// named in Images must have cloud-init themselves.
+	CloudInit bool
+
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -99,7 +106,7 @@ func New(cfg Config) (*Provider, error) {
 
 // Properties implements provider.Provider.
 func (p *Provider) Properties() provider.Properties {
-	return provider.Properties{InjectsHostKey: true}
+	return provider.Properties{InjectsHostKey: true, Options: provider.Offered{UserData: p.cfg.CloudInit}}
 }
 
 func checkMirror(dist, mirror string) error {

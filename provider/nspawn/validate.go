@@ -20,6 +20,7 @@ var packages = []struct{ tool, name string }{
 	{"nft", "nftables"},
 	{"ip", "iproute2"},
 	{"setsid", "util-linux"},
+	{"unshare", "util-linux"},
 }
 
 // Validate implements provider.Provider: it checks the rights, the tools and

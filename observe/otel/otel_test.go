@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -151,4 +152,33 @@ func TestGaugesAreReadFromTheStore(t *testing.T) {
 	require.NotContains(t, fmt.Sprint(o.values()), "actions.open")
 	require.NoError(t, stop())
 	require.NotContains(t, fmt.Sprint(o.values()), "connections")
+}
+
+// silentStore never answers.
+type silentStore struct{ forge.Store }
+
+func (silentStore) View(ctx context.Context, _ func(forge.Tx) error) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestSilentStoreCostsItsGaugeAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := observer(t)
+		f, err := forge.New(forge.Config{Store: silentStore{memory.New(memory.Config{})}})
+		require.NoError(t, err)
+		defer func() { require.NoError(t, f.Close()) }()
+		_, err = o.Watch(f)
+		require.NoError(t, err)
+		var all metricdata.ResourceMetrics
+		began := time.Now()
+		require.ErrorIs(t, o.reader.Collect(t.Context(), &all), context.DeadlineExceeded)
+		require.Less(t, time.Since(began), 10*time.Second)
+		var names []string
+		for _, m := range all.ScopeMetrics[0].Metrics {
+			names = append(names, m.Name)
+		}
+		require.ElementsMatch(t, []string{"forge.ssh.connections", "forge.ssh.sessions"}, names)
+	})
 }

@@ -3,6 +3,7 @@ package otel
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -10,8 +11,13 @@ import (
 	"github.com/seed-797f2c2c/forge"
 )
 
+// maxCount bounds the counting of what is open, so that a store which does not answer
+// costs that gauge, and not the collecting of all the others.
+const maxCount = 5 * time.Second
+
 // Watch lets the gauges be read from a Forge whenever metrics are collected, until
-// stop is called. One with an owner counts that owner's actions.
+// stop is called. One with an owner counts that owner's actions; Config.Authorize is
+// asked whether it may.
 func (o *Observer) Watch(f *forge.Forge) (stop func() error, err error) {
 	var errs []error
 	gauge := func(name, unit, what string) metric.Int64ObservableGauge {
@@ -46,6 +52,8 @@ type series struct {
 }
 
 func observeOpen(ctx context.Context, f *forge.Forge, observe func(series, int64)) error {
+	ctx, cancel := context.WithTimeout(ctx, maxCount)
+	defer cancel()
 	counts := map[series]int64{}
 	for a, err := range f.Actions.All(ctx, forge.ActionFilter{Open: true}) {
 		if err != nil {

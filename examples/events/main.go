@@ -89,7 +89,9 @@ func handler(f *forge.Forge) http.Handler {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(page) })
 	mux.Handle("GET /events", sse(f))
 	mux.HandleFunc("POST /servers", func(w http.ResponseWriter, r *http.Request) {
-		server, _, err := f.Servers.Create(r.Context(), forge.ServerOpts{Name: "web-1", Provider: "local"})
+		server, _, err := f.Servers.Create(r.Context(), forge.ServerOpts{
+			Name: "web-1", Provider: "local", Labels: map[string]string{"made-by": "events"},
+		})
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return

@@ -1,37 +1,46 @@
 // Follow deploys a site and follows the deployment as a reader whose connection
 // is bad: it is cut off after every third line, and goes on at the number after
 // the last line that it saw. Nothing is missing and nothing comes twice. It
-// needs root, as its server is a machine on this Linux box.
+// needs root, as its server is a machine on this Linux box, which is removed in the
+// end. With -state FILE it stays, and the next start deploys at once.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 
 	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/examples/internal/state"
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/provider/nspawn"
-	"github.com/seed-797f2c2c/forge/store/memory"
 )
 
 func main() {
-	if err := run(); err != nil {
+	stateFile := flag.String("state", "", "file for what it knows, so that it goes on when it is started again (default in memory)")
+	flag.Parse()
+	if err := run(*stateFile); err != nil {
 		fmt.Fprintln(os.Stderr, "follow:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
+func run(stateFile string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	machines, err := nspawn.New(nspawn.Config{})
 	if err != nil {
 		return err
 	}
+	kept, err := state.Open(ctx, stateFile)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = kept.Close() }()
 	f, err := forge.New(forge.Config{
-		Store:     memory.New(memory.Config{}),
+		Store: kept.Store, Sealer: kept.Sealer,
 		Providers: map[string]provider.Provider{"local": machines},
 	})
 	if err != nil {
@@ -43,17 +52,21 @@ func run() error {
 	go func() { worked <- f.Run(work) }()
 	defer func() { stopWork(); <-worked }()
 
-	server, action, err := f.Servers.Create(ctx, forge.ServerOpts{Name: "web-1", Provider: "local"})
+	server, action, err := f.Servers.Create(ctx, forge.ServerOpts{
+		Name: "web-1", Provider: "local", Labels: map[string]string{"made-by": "follow"}, IdempotencyKey: "web-1",
+	})
 	if err != nil {
 		return err
 	}
-	defer remove(context.WithoutCancel(ctx), f, server.ID)
+	if stateFile == "" { // otherwise the next start goes on with it
+		defer remove(context.WithoutCancel(ctx), f, server.ID)
+	}
 	fmt.Println("installing", server.Name)
 	if _, err := f.Actions.Wait(ctx, action.ID); err != nil {
 		return err
 	}
 	site, action, err := f.Sites.Create(ctx, server.ID, forge.SiteOpts{
-		Domain: "example.test", Kind: forge.StaticSite,
+		Domain: "example.test", Kind: forge.StaticSite, IdempotencyKey: "site",
 		DeployScript: "for n in 1 2 3 4 5 6 7 8; do echo \"building part $n\"; sleep 0.3; done\necho hello >index.html",
 	})
 	if err != nil {

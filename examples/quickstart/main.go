@@ -7,7 +7,7 @@
 //	quickstart -provider static -host 192.0.2.7   a machine of your own, by ssh as root
 //	quickstart -repo git@github.com:you/site.git  your own repository
 //	quickstart -state demo.db                     what it knows is in a file: killed and started again, it goes on
-//	quickstart -clean                             remove what runs that were killed have left
+//	quickstart -clean                             remove what it and the other examples have left
 package main
 
 import (
@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -55,7 +56,7 @@ func main() {
 	flag.StringVar(&o.domain, "domain", "demo.test", "domain of the site")
 	flag.StringVar(&o.state, "state", "", "file for what it knows, so that it goes on when it was killed (default in memory)")
 	flag.BoolVar(&o.keep, "keep", false, "keep the server")
-	flag.BoolVar(&o.clean, "clean", false, "remove the machines that killed runs have left, and stop")
+	flag.BoolVar(&o.clean, "clean", false, "remove the machines that this and the other examples have left, and stop")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
@@ -109,7 +110,8 @@ func run(o options) error {
 	return errors.Join(err, <-worked, f.Close(), kept.Close())
 }
 
-// clean removes what earlier runs left at the provider.
+// clean removes what earlier runs left at the provider, and other examples by
+// -state or when they were killed.
 func clean(ctx context.Context, p provider.Provider) error {
 	l, ok := p.(provider.Lister)
 	if !ok {
@@ -120,7 +122,7 @@ func clean(ctx context.Context, p provider.Provider) error {
 		return err
 	}
 	for _, m := range machines {
-		if m.Labels["made-by"] != "quickstart" {
+		if !slices.Contains([]string{"quickstart", "steps", "follow", "events", "webhook"}, m.Labels["made-by"]) {
 			continue
 		}
 		fmt.Println("removing", m.Name, m.Address)

@@ -42,6 +42,11 @@ func main() {
 func run(listen, url, repo, branch, stateFile string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }()
 	machines, err := nspawn.New(nspawn.Config{})
 	if err != nil {
 		return err
@@ -64,13 +69,16 @@ func run(listen, url, repo, branch, stateFile string) error {
 	go func() { worked <- f.Run(work) }()
 	defer func() { stopWork(); <-worked }()
 
-	server, action, err := f.Servers.Create(ctx, forge.ServerOpts{Name: "web-1", Provider: "local", IdempotencyKey: "web-1"})
+	server, action, err := f.Servers.Create(ctx, forge.ServerOpts{
+		Name: "web-1", Provider: "local", Labels: map[string]string{"made-by": "webhook"}, IdempotencyKey: "web-1",
+	})
 	if err != nil {
 		return err
 	}
 	if stateFile == "" { // otherwise the next start goes on with it
 		defer remove(context.WithoutCancel(ctx), f, server.ID)
 	}
+	fmt.Println("installing", server.Name)
 	if _, err := f.Actions.Wait(ctx, action.ID); err != nil {
 		return err
 	}
@@ -91,7 +99,7 @@ func run(listen, url, repo, branch, stateFile string) error {
 		return err
 	}
 	go watch(ctx, f, site.ID)
-	return serve(ctx, listen, f)
+	return serve(ctx, listener, f)
 }
 
 // show prints what others need. Whoever has it can deploy.
@@ -112,11 +120,7 @@ func show(ctx context.Context, f *forge.Forge, address, siteID string) error {
 }
 
 // serve answers until ctx is done, and then finishes what it has begun.
-func serve(ctx context.Context, listen string, f *forge.Forge) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
-	if err != nil {
-		return err
-	}
+func serve(ctx context.Context, listener net.Listener, f *forge.Forge) error {
 	mux := http.NewServeMux()
 	mux.Handle("/hooks/", http.StripPrefix("/hooks", f.Hooks.Handler()))
 	server := &http.Server{

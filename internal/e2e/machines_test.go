@@ -22,6 +22,7 @@ type machines struct {
 	*nspawn.Provider
 	made  atomic.Int32                    // calls of Create
 	spoil func(m *provider.Machine) error // after each Create; may be nil
+	way   atomic.Pointer[string]          // who answers instead of the machines, if anybody
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
@@ -30,9 +31,13 @@ type machines struct {
 var _ provider.Dialer = (*machines)(nil)
 
 // newMachines skips the test, or fails it, where machines cannot be had.
-func newMachines(t *testing.T) *machines {
+func newMachines(t *testing.T, edit ...func(*nspawn.Config)) *machines {
 	t.Helper()
-	p, err := nspawn.New(nspawn.Config{SuppressSync: true, Logger: slog.New(slog.DiscardHandler)})
+	cfg := nspawn.Config{SuppressSync: true, Logger: slog.New(slog.DiscardHandler)}
+	for _, fn := range edit {
+		fn(&cfg)
+	}
+	p, err := nspawn.New(cfg)
 	require.NoError(t, err)
 	if err := p.Validate(t.Context()); err != nil {
 		require.NotEqual(t, "1", os.Getenv("FORGE_TEST_MACHINES"), err.Error())
@@ -52,7 +57,11 @@ func (m *machines) Create(ctx context.Context, spec provider.Spec) (*provider.Ma
 
 // DialMachine implements provider.Dialer.
 func (m *machines) DialMachine(ctx context.Context, address string, port int) (net.Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+	addr := net.JoinHostPort(address, strconv.Itoa(port))
+	if other := m.way.Load(); other != nil {
+		addr = *other
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,11 @@ func (f *Forge) Reseal(ctx context.Context) (ResealReport, error) {
 }
 
 func (c *core) reseal(ctx context.Context, r secret.Rotator, owner string) (report ResealReport, err error) {
-	for _, table := range sealedTables(owner) {
+	tables := sealedTables(owner)
+	if len(r.Keys()) == 1 { // which opens what it sealed itself, and nothing else
+		tables = nil
+	}
+	for _, table := range tables {
 		n, err := c.resealTable(ctx, r, table)
 		report.Resealed += n
 		if err != nil {

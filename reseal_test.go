@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -292,6 +294,35 @@ func TestRunSealsAnew(t *testing.T) {
 		require.Contains(t, said, "level=WARN msg=\"a sealed value does not open and stays as it is\"")
 		require.Contains(t, said, "level=WARN msg=\"values do not open, as the sealer does not have their key\" key="+foreign.Keys()[0]+" values=1\n")
 	})
+}
+
+// watchedStore counts how often it is looked at.
+type watchedStore struct {
+	forge.Store
+	views atomic.Int32
+}
+
+func (s *watchedStore) View(ctx context.Context, fn func(forge.Tx) error) error {
+	s.views.Add(1)
+	return s.Store.View(ctx, fn)
+}
+
+// With one key alone there is nothing that could be sealed anew, however much there is.
+func TestResealWithOneKeyCountsAlone(t *testing.T) {
+	t.Parallel()
+	r := newRotation(t, idle(t))
+	for range 3 {
+		r.before.withKey("")
+	}
+	store := &watchedStore{Store: r.store}
+	f, err := forge.New(forge.Config{Store: store, Sealer: r.alone})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, f.Close()) }()
+	report, err := f.Reseal(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, report.Resealed)
+	require.Equal(t, []string{r.old}, slices.Collect(maps.Keys(report.Values)), "which does not open any more")
+	require.EqualValues(t, 1, store.views.Load())
 }
 
 func TestResealOfAnOwner(t *testing.T) {

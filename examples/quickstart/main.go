@@ -111,7 +111,7 @@ func run(o options) error {
 }
 
 // clean removes what earlier runs left at the provider, and other examples by
-// -state or when they were killed.
+// -state or when they were killed. A file of -state still has their records then.
 func clean(ctx context.Context, p provider.Provider) error {
 	l, ok := p.(provider.Lister)
 	if !ok {
@@ -121,6 +121,7 @@ func clean(ctx context.Context, p provider.Provider) error {
 	if err != nil {
 		return err
 	}
+	removed := 0
 	for _, m := range machines {
 		if !slices.Contains([]string{"quickstart", "steps", "follow", "events", "webhook"}, m.Labels["made-by"]) {
 			continue
@@ -129,6 +130,10 @@ func clean(ctx context.Context, p provider.Provider) error {
 		if err := p.Delete(ctx, m.ID); err != nil {
 			return err
 		}
+		removed++
+	}
+	if removed > 0 {
+		fmt.Println("files of -state still name them: remove those too")
 	}
 	return nil
 }

@@ -30,6 +30,12 @@ func (c *core) sealServer(ctx context.Context, srv *Server, injectHostKey bool) 
 			return err
 		}
 	}
+	if data := srv.Options.UserData; data != "" {
+		srv.Options.UserData = ""
+		if srv.UserData, err = c.Sealer.Seal(ctx, secret.New(data), userDataPlace(srv.ID)); err != nil {
+			return err
+		}
+	}
 	if srv.Stack.Database != NoDatabase {
 		srv.DatabasePassword, err = c.Sealer.Seal(ctx, secret.New(rand.Text()), databasePlace(srv.ID))
 		if err != nil {
@@ -45,6 +51,7 @@ func (c *core) sealServer(ctx context.Context, srv *Server, injectHostKey bool) 
 // Where the secrets of a server are sealed for.
 func controlKeyPlace(id string) string { return "servers/" + id + "/control_key" }
 func hostKeyPlace(id string) string    { return "servers/" + id + "/host_key" }
+func userDataPlace(id string) string   { return "servers/" + id + "/user_data" }
 func databasePlace(id string) string   { return "servers/" + id + "/database_password" }
 func redisPlace(id string) string      { return "servers/" + id + "/redis_password" }
 

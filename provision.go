@@ -34,6 +34,9 @@ func (c *core) provision(ctx context.Context, w *work) error {
 		return &waiting{least: 5 * time.Second, most: 5 * time.Second, why: fmt.Errorf("machine %s is %s", m.ID, m.Status)}
 	}
 	if m.Address == "" {
+		if err := w.stage(ctx, "address"); err != nil {
+			return err
+		}
 		return &waiting{least: 5 * time.Second, most: 5 * time.Second, why: fmt.Errorf("machine %s has no address yet", m.ID)}
 	}
 	known, err := knownHostKeys(ctx, p, m)
@@ -86,7 +89,15 @@ func (c *core) createMachine(ctx context.Context, w *work, p provider.Provider, 
 	spec := provider.Spec{
 		ID: srv.ID, Name: srv.Name, Region: srv.Region, Size: srv.Size, Image: srv.Image,
 		AuthorizedKey: srv.PublicKey, Labels: srv.Labels,
+		Options: srv.Options.Clone(),
 		Address: srv.Address, Port: srv.Port, User: srv.User,
+	}
+	if len(srv.UserData) > 0 {
+		data, err := c.Sealer.Open(ctx, srv.UserData, userDataPlace(srv.ID))
+		if err != nil {
+			return nil, fmt.Errorf("open the user data of server %s: %w", srv.ID, err)
+		}
+		spec.UserData = data.Reveal()
 	}
 	if len(srv.InjectedHostKey) > 0 {
 		key, err := c.Sealer.Open(ctx, srv.InjectedHostKey, hostKeyPlace(srv.ID))

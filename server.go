@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/secret"
 )
 
@@ -34,8 +35,10 @@ type Server struct {
 	Provider   string // the name in Config.Providers
 	Region     string
 	Size       string
-	Image      string // as "debian-12"
-	ProviderID string // the provider's own id; empty until it is known
+	Image      string           // as "debian-12"
+	ProviderID string           // the provider's own id; empty until it is known
+	Options    provider.Options // as asked for; UserData is sealed, in the field of its name
+	UserData   secret.Sealed    // what cloud-init does for the embedder on the first start
 
 	Address string // where SSH listens: a host name or an address
 	Port    int    // SSH port
@@ -64,6 +67,8 @@ func (s *Server) Clone() *Server {
 	c.Labels = maps.Clone(s.Labels)
 	c.HostKeys = slices.Clone(s.HostKeys)
 	c.Stack = s.Stack.clone()
+	c.Options = s.Options.Clone()
+	c.UserData = slices.Clone(s.UserData)
 	c.ControlKey = slices.Clone(s.ControlKey)
 	c.InjectedHostKey = slices.Clone(s.InjectedHostKey)
 	c.DatabasePassword = slices.Clone(s.DatabasePassword)

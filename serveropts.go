@@ -18,6 +18,9 @@ type ServerOpts struct {
 	Image    string // distribution and version. Defaults to "debian-12".
 	Stack    Stack
 	Labels   map[string]string
+	// Options are what the provider does beyond a plain machine. Which there are
+	// is in its Properties.
+	Options provider.Options
 	// IdempotencyKey makes a repeated call return what the first one made. It
 	// is unique for an owner.
 	IdempotencyKey string
@@ -51,6 +54,7 @@ func (o ServerOpts) server() (*Server, error) {
 		Port:           o.Port,
 		User:           o.User,
 		Stack:          o.Stack.clone(),
+		Options:        v.options(o.Options),
 	}
 	if srv.Image == "" {
 		srv.Image = "debian-12"
@@ -92,6 +96,9 @@ func (c *core) newServer(owner string, o ServerOpts) (*Server, provider.Provider
 	case !existing && srv.Address != "":
 		return nil, nil, invalid("address", "must be empty, as the provider %q makes the machine", o.Provider)
 	}
+	if err := asInvalid(p.Properties().Options.Check(srv.Options)); err != nil {
+		return nil, nil, err
+	}
 	srv.ID, srv.Owner = newID(), owner
 	return srv, p, nil
 }
@@ -127,6 +134,17 @@ func (v *values) text(value string, err error) string {
 	return value
 }
 
+// options checks the form of a provider's options.
+func (v *values) options(o provider.Options) provider.Options {
+	o = o.Clone()
+	o.UserData = v.optional("user_data", o.UserData, validate.UserData)
+	o.Network = v.optional("network", o.Network, validate.Token)
+	for i, id := range o.Firewalls {
+		o.Firewalls[i] = v.text(validate.Token("firewalls", id))
+	}
+	return o
+}
+
 // proxies checks the addresses of proxies and mirrors, which are stored in their
 // normal form.
 func (v *values) proxies(s *Stack) {
@@ -143,6 +161,10 @@ func asInvalid(err error) error {
 	var broken *validate.Error
 	if errors.As(err, &broken) {
 		return &Error{Class: ErrInvalid, Field: broken.Field, Rule: broken.Rule}
+	}
+	var option *provider.OptionError
+	if errors.As(err, &option) {
+		return &Error{Class: ErrInvalid, Field: option.Option, Rule: option.Rule()}
 	}
 	var offer *stack.FieldError
 	if errors.As(err, &offer) {

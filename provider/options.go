@@ -30,25 +30,40 @@ type Offered struct {
 	UserData, Backups, Monitoring, Network, Firewalls, IPv6Only bool
 }
 
-// check checks that only what is offered is asked for.
-func (o Offered) check(asked Options) error {
+// Check checks that only what is offered is asked for. Its error is an
+// *OptionError.
+func (o Offered) Check(asked Options) error {
 	for _, option := range []struct {
-		field          string
+		name           string
 		asked, offered bool
 	}{
-		{"UserData", asked.UserData != "", o.UserData},
-		{"Backups", asked.Backups, o.Backups},
-		{"Monitoring", asked.Monitoring, o.Monitoring},
-		{"Network", asked.Network != "", o.Network},
-		{"Firewalls", len(asked.Firewalls) > 0, o.Firewalls},
-		{"IPv6Only", asked.IPv6Only, o.IPv6Only},
+		{"user_data", asked.UserData != "", o.UserData},
+		{"backups", asked.Backups, o.Backups},
+		{"monitoring", asked.Monitoring, o.Monitoring},
+		{"network", asked.Network != "", o.Network},
+		{"firewalls", len(asked.Firewalls) > 0, o.Firewalls},
+		{"ipv6_only", asked.IPv6Only, o.IPv6Only},
 	} {
 		if option.asked && !option.offered {
-			return fmt.Errorf("%w: %s must be left away, as the provider does not offer it", ErrInvalid, option.field)
+			return &OptionError{option.name}
 		}
 	}
 	return nil
 }
+
+// OptionError says that a provider does not have an option. It wraps ErrInvalid.
+type OptionError struct {
+	Option string // as "ipv6_only"
+}
+
+// Rule says what to do about it.
+func (e *OptionError) Rule() string { return "must be left away, as the provider does not offer it" }
+
+func (e *OptionError) Error() string {
+	return fmt.Sprintf("%v: %s %s", ErrInvalid, e.Option, e.Rule())
+}
+
+func (e *OptionError) Unwrap() error { return ErrInvalid }
 
 // Clone returns a copy that shares nothing with the options.
 func (o Options) Clone() Options {

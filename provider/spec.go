@@ -21,7 +21,7 @@ const maxName = 253
 // wraps ErrInvalid and names the field and the rule. A Create calls it before it
 // makes anything.
 func (s Spec) Validate(p Properties) error {
-	if err := p.Options.check(s.Options); err != nil {
+	if err := p.Options.Check(s.Options); err != nil {
 		return err
 	}
 	if !specID.MatchString(s.ID) {

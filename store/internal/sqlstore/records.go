@@ -14,7 +14,7 @@ func (d *Dialect) server(s *forge.Server) []field {
 		{"id", &s.ID}, {"owner", &s.Owner}, {"name", &s.Name}, {"labels", document{&s.Labels}},
 		{"idempotency_key", &s.IdempotencyKey},
 		{"provider", &s.Provider}, {"region", &s.Region}, {"size", &s.Size}, {"image", &s.Image},
-		{"provider_id", &s.ProviderID},
+		{"provider_id", &s.ProviderID}, {"options", document{&s.Options}}, {"user_data", (*[]byte)(&s.UserData)},
 		{"address", &s.Address}, {"port", &s.Port}, {"login_user", &s.User},
 		{"ipv4", &s.IPv4}, {"ipv6", &s.IPv6}, {"private_address", &s.Private},
 		{"status", &s.Status}, {"failure", &s.Failure}, {"stack", document{&s.Stack}},

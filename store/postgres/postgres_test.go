@@ -42,7 +42,8 @@ func TestStore(t *testing.T) {
 }
 
 // TestStoreBehindPgBouncer has the settings for one that gives each transaction
-// another connection: nothing is prepared, and nobody listens.
+// another connection: nothing is prepared, so that values of each type are sent in
+// another way, and nobody listens.
 func TestStoreBehindPgBouncer(t *testing.T) {
 	t.Parallel()
 	storetest.Test(t, func(t *testing.T) forge.Store {
@@ -51,7 +52,7 @@ func TestStoreBehindPgBouncer(t *testing.T) {
 		s := with(t, postgres.Config{Pool: pool, Schema: schema, PollOnly: true})
 		require.NoError(t, s.Migrate(t.Context()))
 		return s
-	})
+	}, "Texts", "Filters", "AppendLog", "Events", "Notifier")
 }
 
 func BenchmarkStore(b *testing.B) {

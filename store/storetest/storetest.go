@@ -36,6 +36,7 @@ package storetest
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -45,8 +46,9 @@ import (
 )
 
 // Test runs the suite. Each call of open returns a store of its own, which is
-// empty; what it opened is closed with t.Cleanup.
-func Test(t *testing.T, open func(t *testing.T) forge.Store) {
+// empty; what it opened is closed with t.Cleanup. For a store that passes all and
+// is opened in another way, it can run only some groups of tests.
+func Test(t *testing.T, open func(t *testing.T) forge.Store, only ...string) {
 	groups := []struct {
 		name string
 		test func(t *testing.T, open func(t *testing.T) forge.Store)
@@ -63,12 +65,19 @@ func Test(t *testing.T, open func(t *testing.T) forge.Store) {
 		{"Events", testEvents},
 		{"Notifier", testNotifier},
 	}
+	some := len(only) > 0
 	for _, g := range groups {
+		if i := slices.Index(only, g.name); i >= 0 {
+			only = slices.Delete(slices.Clone(only), i, i+1)
+		} else if some {
+			continue
+		}
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
 			g.test(t, open)
 		})
 	}
+	require.Empty(t, only, "there are no such groups")
 }
 
 // each runs tests in parallel, each with a store of its own.

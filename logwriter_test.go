@@ -188,7 +188,7 @@ func TestLogGoesOnAfterErrorsOfTheStore(t *testing.T) {
 		p := newPrinter(t, faulty, q, 0)
 		p.server = p.addServer("")
 		var want []string
-		for range 5000 {
+		for range 15000 {
 			want = append(want, strings.Repeat("y", rand.IntN(2000)))
 		}
 		p.output, p.chunk = strings.Join(want, "\n")+"\n", 64<<10

@@ -132,9 +132,9 @@ func TestFaultsOfTheProvider(t *testing.T) {
 		"no tool":    {create: faults{{Err: provider.ErrMissing}}, reason: forge.ReasonProvider},
 		"gives up":   {boot: providertest.Boot{Pending: 1, End: provider.StatusError}, reason: forge.ReasonProvider, text: "gave up", made: 1},
 		"never made": {create: slices.Repeat(faults{{Err: provider.ErrUnavailable}}, 100), reason: forge.ReasonTimeout, text: "create", after: 5 * time.Minute},
-		"never active": {boot: providertest.Boot{End: provider.StatusPending}, reason: forge.ReasonTimeout, text: "active",
+		"never active": {boot: providertest.Boot{End: provider.StatusPending}, reason: forge.ReasonTimeout, text: "it came as far as: active",
 			after: 5 * time.Minute, made: 1},
-		"active without address": {boot: providertest.Boot{NoAddress: true}, reason: forge.ReasonTimeout, text: "active",
+		"active without address": {boot: providertest.Boot{NoAddress: true}, reason: forge.ReasonTimeout, text: "it came as far as: address",
 			after: 5 * time.Minute, made: 1},
 	}
 	for name, test := range tests {

@@ -112,7 +112,7 @@ func (p *Provider) Start(ctx context.Context, id string) error {
 }
 
 func (p *Provider) restart(ctx context.Context, id string) error {
-	held, err := p.lock(ctx, id)
+	held, err := p.lockKnown(ctx, id)
 	if err != nil {
 		return err
 	}

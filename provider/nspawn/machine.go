@@ -27,6 +27,9 @@ func (p *Provider) Get(ctx context.Context, id string) (*provider.Machine, error
 // List implements provider.Lister: it returns all machines of Config.Dir,
 // half-made ones as pending.
 func (p *Provider) List(ctx context.Context) ([]*provider.Machine, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	ids, err := p.ids()
 	if err != nil {
 		return nil, fmt.Errorf("nspawn: %w", err)
@@ -88,7 +91,7 @@ func (p *Provider) Freeze(ctx context.Context, id, dir string) (image string, er
 }
 
 func (p *Provider) freeze(ctx context.Context, id, dir string) (string, error) {
-	held, err := p.lock(ctx, id)
+	held, err := p.lockKnown(ctx, id)
 	if err != nil {
 		return "", err
 	}

@@ -67,6 +67,7 @@ type Provider struct {
 var (
 	_ provider.Provider = (*Provider)(nil)
 	_ provider.Lister   = (*Provider)(nil)
+	_ provider.Power    = (*Provider)(nil)
 )
 
 // New returns a Provider. It checks the Config and does no I/O.

@@ -49,6 +49,17 @@ func (p *Provider) lock(ctx context.Context, name string) (*filelock.Held, error
 	return filelock.Acquire(ctx, filepath.Join(p.cfg.Dir, "lock"), name)
 }
 
+// lockKnown is lock for an id from outside, which no machine may have.
+func (p *Provider) lockKnown(ctx context.Context, id string) (*filelock.Held, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if !idFormat.MatchString(id) || !exists(p.path(id)) {
+		return nil, fmt.Errorf("%w: %q", provider.ErrNotFound, id)
+	}
+	return p.lock(ctx, id)
+}
+
 // load returns provider.ErrNotFound when there is no such machine.
 func (p *Provider) load(id string) (*record, error) {
 	data, err := os.ReadFile(p.path(id))

@@ -70,13 +70,28 @@ func TestFakeConforms(t *testing.T) {
 	}
 }
 
+func TestFakeCloudConforms(t *testing.T) {
+	t.Parallel()
+	fake := providertest.NewFakeCloud(providertest.FakeConfig{
+		Properties: provider.Properties{InjectsHostKey: true, Options: provider.Offered{UserData: true}},
+		Boot:       providertest.Boot{Missing: 2, Pending: 2},
+		Dial:       sshServers(t),
+	})
+	opts := *quick
+	opts.Resize, opts.Rebuild = "big", "debian-13"
+	opts.Spec = func(int) provider.Spec { return provider.Spec{Region: "fra1", Size: "small", Image: "debian-12"} }
+	providertest.Test(t, fake, &opts)
+	require.Empty(t, fake.Machines())
+	require.Equal(t, 2, fake.Made())
+}
+
 // TestFakeConformsThroughFaults runs the suite on a fake that fails at random,
 // behind what every platform has: another try at what passes.
 func TestFakeConformsThroughFaults(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, seed))
-		fake := providertest.NewFake(providertest.FakeConfig{
+		fake := providertest.NewFakeCloud(providertest.FakeConfig{
 			Fault: func(providertest.Call) providertest.Fault {
 				switch random.IntN(4) {
 				case 0:
@@ -91,7 +106,7 @@ func TestFakeConformsThroughFaults(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			opts := *quick
-			opts.NoLogin = true
+			opts.NoLogin, opts.Resize, opts.Rebuild = true, "big", "debian-12"
 			providertest.Test(t, again{fake}, &opts)
 			require.Equal(t, 2, fake.Made(), "a lost answer makes no second machine")
 		})
@@ -99,7 +114,7 @@ func TestFakeConformsThroughFaults(t *testing.T) {
 }
 
 // again tries once more what fails in passing.
-type again struct{ *providertest.Fake }
+type again struct{ *providertest.FakeCloud }
 
 func retry[T any](call func() (T, error)) (v T, err error) {
 	for range 1000 {
@@ -112,23 +127,52 @@ func retry[T any](call func() (T, error)) (v T, err error) {
 }
 
 func (a again) Validate(ctx context.Context) error {
-	_, err := retry(func() (any, error) { return nil, a.Fake.Validate(ctx) })
+	_, err := retry(func() (any, error) { return nil, a.FakeCloud.Validate(ctx) })
 	return err
 }
 
 func (a again) Create(ctx context.Context, spec provider.Spec) (*provider.Machine, error) {
-	return retry(func() (*provider.Machine, error) { return a.Fake.Create(ctx, spec) })
+	return retry(func() (*provider.Machine, error) { return a.FakeCloud.Create(ctx, spec) })
 }
 
 func (a again) Get(ctx context.Context, id string) (*provider.Machine, error) {
-	return retry(func() (*provider.Machine, error) { return a.Fake.Get(ctx, id) })
+	return retry(func() (*provider.Machine, error) { return a.FakeCloud.Get(ctx, id) })
 }
 
 func (a again) Delete(ctx context.Context, id string) error {
-	_, err := retry(func() (any, error) { return nil, a.Fake.Delete(ctx, id) })
+	_, err := retry(func() (any, error) { return nil, a.FakeCloud.Delete(ctx, id) })
 	return err
 }
 
 func (a again) List(ctx context.Context) ([]*provider.Machine, error) {
-	return retry(func() ([]*provider.Machine, error) { return a.Fake.List(ctx) })
+	return retry(func() ([]*provider.Machine, error) { return a.FakeCloud.List(ctx) })
+}
+
+func (a again) Catalog(ctx context.Context) (*provider.Catalog, error) {
+	return retry(func() (*provider.Catalog, error) { return a.FakeCloud.Catalog(ctx) })
+}
+
+func (a again) PowerOn(ctx context.Context, id string) error {
+	_, err := retry(func() (any, error) { return nil, a.FakeCloud.PowerOn(ctx, id) })
+	return err
+}
+
+func (a again) PowerOff(ctx context.Context, id string) error {
+	_, err := retry(func() (any, error) { return nil, a.FakeCloud.PowerOff(ctx, id) })
+	return err
+}
+
+func (a again) Reboot(ctx context.Context, id string) error {
+	_, err := retry(func() (any, error) { return nil, a.FakeCloud.Reboot(ctx, id) })
+	return err
+}
+
+func (a again) Resize(ctx context.Context, id, size string) error {
+	_, err := retry(func() (any, error) { return nil, a.FakeCloud.Resize(ctx, id, size) })
+	return err
+}
+
+func (a again) Rebuild(ctx context.Context, id, image string) error {
+	_, err := retry(func() (any, error) { return nil, a.FakeCloud.Rebuild(ctx, id, image) })
+	return err
 }

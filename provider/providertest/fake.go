@@ -34,6 +34,8 @@ type FakeConfig struct {
 type Fake struct {
 	cfg FakeConfig
 
+	catalog *provider.Catalog // that Create goes by, if any
+
 	mu       sync.Mutex
 	injected map[Op][]Fault
 	calls    []*Call
@@ -45,6 +47,7 @@ var (
 	_ provider.Provider = (*Fake)(nil)
 	_ provider.Lister   = (*Fake)(nil)
 	_ provider.Dialer   = (*Fake)(nil)
+	_ provider.Power    = (*Fake)(nil)
 )
 
 // NewFake makes a Fake.
@@ -101,6 +104,9 @@ func (f *Fake) Create(ctx context.Context, spec provider.Spec) (*provider.Machin
 		}
 		made := f.find(func(m *fakeMachine) bool { return m.spec.ID == spec.ID })
 		if made == nil {
+			if err := f.offers(spec); err != nil {
+				return err
+			}
 			made = f.make(spec, *cmp.Or(fault.Boot, &f.cfg.Boot))
 		}
 		m = made.now()

@@ -16,12 +16,18 @@ const (
 	OpGet      Op = "Get"
 	OpDelete   Op = "Delete"
 	OpList     Op = "List"
+	OpPowerOn  Op = "PowerOn"
+	OpPowerOff Op = "PowerOff"
+	OpReboot   Op = "Reboot"
+	OpCatalog  Op = "Catalog" // and the next two of a FakeCloud alone
+	OpResize   Op = "Resize"
+	OpRebuild  Op = "Rebuild"
 )
 
 // Call is one call of a Fake.
 type Call struct {
 	Op   Op
-	ID   string        // Spec.ID at OpCreate, Machine.ID at OpGet and OpDelete
+	ID   string        // Spec.ID at OpCreate, Machine.ID at what concerns one machine
 	Spec provider.Spec // at OpCreate
 	Err  error         // what was answered; nil as well while the call goes on
 }

@@ -15,6 +15,7 @@ type fakeMachine struct {
 	id      string
 	spec    provider.Spec
 	boot    Boot
+	off     bool
 	ip      netip.Addr
 	created time.Time
 }
@@ -81,6 +82,9 @@ func (m *fakeMachine) now() *provider.Machine {
 	}
 	if now.Status == provider.StatusActive && !m.boot.NoAddress {
 		now.Address, now.IPv4 = m.ip.String(), m.ip
+	}
+	if m.off {
+		now.Status = provider.StatusOff
 	}
 	return now
 }

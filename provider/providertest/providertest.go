@@ -30,6 +30,12 @@ type Options struct {
 	// UnknownID is a machine id of the right form that no machine has.
 	// Defaults to "no-such-machine", which is tried in any case.
 	UnknownID string
+	// Resize is a size that the first machine can be given, where the provider is a
+	// Resizer. Defaults to not trying it.
+	Resize string
+	// Rebuild is an image that the first machine can be rebuilt with, where the
+	// provider is a Rebuilder. Defaults to not trying it.
+	Rebuild string
 	// Timeout bounds the wait for a machine to come up, to accept a login, or
 	// to be gone. Defaults to 10 minutes.
 	Timeout time.Duration
@@ -55,12 +61,25 @@ func Test(t *testing.T, p provider.Provider, opts *Options) {
 
 	s.step(t, "Validates", s.validates)
 	s.step(t, "RefusesBadSpecs", s.refusesBadSpecs)
+	s.step(t, "RefusesWhatItDoesNotOffer", s.refusesOptions)
+	if _, ok := p.(provider.Cataloger); ok {
+		s.step(t, "HasACatalog", s.hasACatalog)
+	}
 	s.step(t, "KnowsNoOtherMachines", s.knowsNoOthers)
 	s.step(t, "HonoursADoneContext", s.honoursContext)
 	s.step(t, "CreatesOneMachineForAnID", s.createsOne)
 	s.step(t, "ShowsTheMachine", s.shows)
 	if !s.opts.NoLogin {
 		s.step(t, "AcceptsALogin", s.acceptsLogin)
+	}
+	if _, ok := p.(provider.Power); ok {
+		s.step(t, "SwitchesPower", s.switchesPower)
+		if _, ok := p.(provider.Resizer); ok && s.opts.Resize != "" {
+			s.step(t, "Resizes", s.resizes)
+		}
+	}
+	if _, ok := p.(provider.Rebuilder); ok && s.opts.Rebuild != "" {
+		s.step(t, "Rebuilds", s.rebuilds)
 	}
 	s.step(t, "CreatesAnotherMachineForAnotherID", s.createsAnother)
 	if _, ok := p.(provider.Lister); ok {

@@ -43,6 +43,34 @@ func (s *suite) refusesBadSpecs(t *testing.T) {
 	s.requireNone(t)
 }
 
+// refusesOptions asks for each option that the provider does not have.
+func (s *suite) refusesOptions(t *testing.T) {
+	has := s.p.Properties().Options
+	for name, option := range map[string]struct {
+		offered bool
+		asked   provider.Options
+	}{
+		"UserData":   {has.UserData, provider.Options{UserData: "#cloud-config\n"}},
+		"Backups":    {has.Backups, provider.Options{Backups: true}},
+		"Monitoring": {has.Monitoring, provider.Options{Monitoring: true}},
+		"Network":    {has.Network, provider.Options{Network: "1"}},
+		"Firewalls":  {has.Firewalls, provider.Options{Firewalls: []string{"1"}}},
+		"IPv6Only":   {has.IPv6Only, provider.Options{IPv6Only: true}},
+	} {
+		if option.offered {
+			continue
+		}
+		spec := s.first
+		spec.Options = option.asked
+		m, err := s.p.Create(t.Context(), spec)
+		if m != nil {
+			s.a = m // is deleted at the end
+		}
+		require.ErrorIs(t, err, provider.ErrInvalid, "%s is not in the Properties", name)
+	}
+	s.requireNone(t)
+}
+
 // requireNone requires that the provider lists no machine of the suite.
 func (s *suite) requireNone(t *testing.T) {
 	t.Helper()
@@ -73,6 +101,9 @@ func (s *suite) knowsNoOthers(t *testing.T) {
 		require.ErrorIs(t, err, provider.ErrNotFound, "id %q", id)
 		require.Nil(t, m)
 		require.NoError(t, s.p.Delete(t.Context(), id), "what is gone already is no error: id %q", id)
+		for name, order := range s.orders() {
+			require.ErrorIs(t, order(t.Context(), id), provider.ErrNotFound, "%s of id %q", name, id)
+		}
 	}
 }
 
@@ -88,6 +119,17 @@ func (s *suite) honoursContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, s.p.Delete(ctx, s.opts.UnknownID), context.Canceled)
 	require.ErrorIs(t, s.p.Validate(ctx), context.Canceled)
+	for name, order := range s.orders() {
+		require.ErrorIs(t, order(ctx, s.opts.UnknownID), context.Canceled, name)
+	}
+	if l, ok := s.p.(provider.Lister); ok {
+		_, err := l.List(ctx)
+		require.ErrorIs(t, err, context.Canceled, "List")
+	}
+	if c, ok := s.p.(provider.Cataloger); ok {
+		_, err := c.Catalog(ctx)
+		require.ErrorIs(t, err, context.Canceled, "Catalog")
+	}
 	s.requireNone(t)
 }
 

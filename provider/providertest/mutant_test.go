@@ -156,7 +156,7 @@ func mutants() []mutant {
 			return b
 		}, "Deletes", false},
 		{"lists nothing", func(b broken) provider.Provider {
-			b.list = func(context.Context) ([]*provider.Machine, error) { return nil, nil }
+			b.list = func(ctx context.Context) ([]*provider.Machine, error) { return nil, ctx.Err() }
 			return b
 		}, "CreatesOneMachineForAnID", false},
 		{"is never active", func(b broken) provider.Provider {

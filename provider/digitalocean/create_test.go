@@ -115,27 +115,6 @@ func TestImages(t *testing.T) {
 	}
 }
 
-// TestUsedKey has a key in the account that the droplet is to accept: it is used, and
-// stays.
-func TestUsedKey(t *testing.T) {
-	t.Parallel()
-	api, _, p := account(t, fake.Config{Droplets: 1})
-	s := spec(t, "a")
-	_, err := api.AddKey("somebody's laptop", s.AuthorizedKey)
-	require.NoError(t, err)
-	m, err := p.Create(t.Context(), s)
-	require.NoError(t, err)
-	require.Equal(t, []string{s.AuthorizedKey}, api.Droplets()[0].Keys)
-
-	s2 := s
-	s2.ID = "b"
-	_, err = p.Create(t.Context(), s2)
-	require.ErrorIs(t, err, provider.ErrQuota)
-	require.NoError(t, p.Delete(t.Context(), m.ID))
-	require.Len(t, api.Keys(), 1)
-	require.Equal(t, "somebody's laptop", api.Keys()[0].Name)
-}
-
 // TestForeign has droplets of others beside those of forge.
 func TestForeign(t *testing.T) {
 	t.Parallel()

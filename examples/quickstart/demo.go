@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/seed-797f2c2c/forge"
+	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
@@ -50,13 +51,19 @@ func (d *demo) makeServer(ctx context.Context) error {
 	}
 	opts := forge.ServerOpts{
 		IdempotencyKey: run, // what a run that was killed has begun, this one goes on with
-		Name:           "quickstart", Provider: d.provider, Image: d.image, Labels: map[string]string{"made-by": "quickstart"},
+		Name:           "quickstart", Provider: d.provider, Region: d.region, Size: d.size, Image: d.image,
+		Labels: map[string]string{"made-by": "quickstart"},
 		Stack: forge.Stack{
 			PHP: []string{php}, Database: forge.MariaDB, Redis: true, Composer: true, Supervisor: true,
 		},
 	}
 	if d.provider == "static" {
 		opts.Address, opts.Port, opts.User = d.host, d.port, d.user
+	}
+	if d.region != "" {
+		if err := d.showPrice(ctx); err != nil {
+			return err
+		}
 	}
 	server, action, err := d.forge.Servers.Create(ctx, opts)
 	if err != nil {
@@ -68,6 +75,21 @@ func (d *demo) makeServer(ctx context.Context) error {
 	}
 	d.server, err = d.forge.Servers.Get(ctx, server.ID)
 	return err
+}
+
+// showPrice says what the server will cost, or that it is not to be had.
+func (d *demo) showPrice(ctx context.Context) error {
+	catalog, err := d.forge.Servers.Catalog(ctx, d.provider)
+	if err != nil {
+		return err
+	}
+	if err := catalog.Check(provider.Spec{Region: d.region, Size: d.size, Image: d.image}); err != nil {
+		return err
+	}
+	price, _ := catalog.Price(d.size, d.region)
+	d.screen.say("a server of size %s in %s costs %s %s an hour, at most %s %s a month, before taxes", d.size, d.region,
+		price.Hourly, price.Currency, price.Monthly, price.Currency)
+	return nil
 }
 
 // run names this run, or the one that was killed and that this one continues: a

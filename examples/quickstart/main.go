@@ -5,6 +5,8 @@
 //	quickstart                                    a Debian machine on this Linux box, removed in the end
 //	quickstart -keep                              ... that stays
 //	quickstart -provider static -host 192.0.2.7   a machine of your own, by ssh as root
+//	quickstart -provider hetzner                  ... at a cloud, with the token in HCLOUD_TOKEN
+//	quickstart -provider digitalocean             ... with the token in DIGITALOCEAN_TOKEN
 //	quickstart -repo git@github.com:you/site.git  your own repository
 //	quickstart -state demo.db                     what it knows is in a file: killed and started again, it goes on
 //	quickstart -clean                             remove what it and the other examples have left
@@ -32,6 +34,8 @@ type options struct {
 	port     int
 	user     string
 	key      string
+	region   string
+	size     string
 	image    string
 	php      string
 	repo     string
@@ -44,11 +48,13 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.provider, "provider", "nspawn", "where the server comes from: nspawn or static")
+	flag.StringVar(&o.provider, "provider", "nspawn", "where the server comes from: nspawn, static, digitalocean or hetzner")
 	flag.StringVar(&o.host, "host", "", "address of the machine, for static")
 	flag.IntVar(&o.port, "port", 22, "SSH port of the machine, for static")
 	flag.StringVar(&o.user, "user", "root", "login user: root, or one with sudo without a password, for static")
 	flag.StringVar(&o.key, "key", "", "private key file for the first login, for static (default ~/.ssh/id_ed25519)")
+	flag.StringVar(&o.region, "region", "", "region of the server, at a cloud (default one in Germany)")
+	flag.StringVar(&o.size, "size", "", "size of the server, at a cloud (default a small one)")
 	flag.StringVar(&o.image, "image", "debian-12", "distribution of the server")
 	flag.StringVar(&o.php, "php", "", "version of PHP (default that of the distribution)")
 	flag.StringVar(&o.repo, "repo", "", "git repository to deploy (default one that is made on the server)")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -9,11 +10,14 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/digitalocean"
+	"github.com/seed-797f2c2c/forge/provider/hetzner"
 	"github.com/seed-797f2c2c/forge/provider/nspawn"
 	"github.com/seed-797f2c2c/forge/provider/static"
+	"github.com/seed-797f2c2c/forge/secret"
 )
 
-func (o options) newProvider() (provider.Provider, error) {
+func (o *options) newProvider() (provider.Provider, error) {
 	switch o.provider {
 	case "nspawn":
 		return nspawn.New(nspawn.Config{SuppressSync: !o.keep})
@@ -26,8 +30,14 @@ func (o options) newProvider() (provider.Provider, error) {
 			return nil, err
 		}
 		return static.New(static.Config{Signers: []ssh.Signer{signer}}), nil
+	case "digitalocean":
+		o.region, o.size = cmp.Or(o.region, "fra1"), cmp.Or(o.size, "s-1vcpu-2gb")
+		return digitalocean.New(digitalocean.Config{Token: secret.New(os.Getenv("DIGITALOCEAN_TOKEN"))})
+	case "hetzner":
+		o.region, o.size = cmp.Or(o.region, "fsn1"), cmp.Or(o.size, "cx23")
+		return hetzner.New(hetzner.Config{Token: secret.New(os.Getenv("HCLOUD_TOKEN"))})
 	}
-	return nil, fmt.Errorf("-provider must be nspawn or static, not %q", o.provider)
+	return nil, fmt.Errorf("-provider must be nspawn, static, digitalocean or hetzner, not %q", o.provider)
 }
 
 // signer is the key for the first login; after that, forge uses its own.

@@ -8,8 +8,9 @@ import (
 	"github.com/seed-797f2c2c/forge/provider"
 )
 
-// patience is how long a request waits for its place itself. A longer wait is
-// left to the caller, who has better to do than to wait.
+// patience is how long a request waits for its place itself, unless it is one of an
+// [Operation] that has begun. A longer wait is left to the caller, who has better to
+// do than to wait.
 const patience = time.Second
 
 // remembered is the time for which requests that nobody makes are saved up, as
@@ -62,10 +63,11 @@ func (l *Limiter) Take(ctx context.Context) (done func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	wait, booked, err := l.place()
+	wait, booked, err := l.place(patienceOf(ctx))
 	if err != nil {
 		return nil, err
 	}
+	begin(ctx)
 	done = sync.OnceFunc(func() { l.drop(&l.inFlight, 1) })
 	if wait > 0 {
 		defer l.drop(&l.booked, booked)
@@ -88,7 +90,7 @@ func (l *Limiter) drop(count *int, by int) {
 }
 
 // place takes the next free place, and books what the vendor is to give back for it.
-func (l *Limiter) place() (wait time.Duration, booked int, err error) {
+func (l *Limiter) place(patience time.Duration) (wait time.Duration, booked int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -136,8 +138,13 @@ func (l *Limiter) refill(now time.Time) {
 func (l *Limiter) Seen(left int, next time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := time.Now()
+	l.refill(now)
 	if left > 0 {
-		next = time.Now().Add(l.every)
+		next = now.Add(l.every)
+	}
+	if l.known && l.inFlight > 1 { // answers overtake each other
+		left = min(left, l.left)
 	}
 	l.known, l.left, l.next = true, left, next.Add(time.Duration(l.booked)*l.every)
 }

@@ -247,6 +247,43 @@ func TestInFlightRequestsCount(t *testing.T) {
 	})
 }
 
+// An answer that was overtaken by a later one does not give back what that took.
+func TestAnswersOvertakeEachOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := cloud.NewLimiter(cloud.Limits{Every: time.Minute})
+		first, err := l.Take(t.Context())
+		require.NoError(t, err)
+		second, err := l.Take(t.Context())
+		require.NoError(t, err)
+		l.Seen(0, time.Now().Add(time.Minute))
+		second()
+		l.Seen(1, time.Now().Add(time.Hour)) // alone now, it is believed
+		first()
+		third, err := l.Take(t.Context())
+		require.NoError(t, err)
+		l.Seen(1, time.Time{})
+		fourth, err := l.Take(t.Context())
+		require.ErrorIs(t, err, provider.ErrRateLimit)
+		require.Nil(t, fourth)
+		third()
+
+		first, err = l.Take(t.Context())
+		require.NoError(t, err)
+		l.Seen(2, time.Time{})
+		second, err = l.Take(t.Context())
+		require.NoError(t, err)
+		l.Seen(0, time.Now().Add(time.Minute))
+		l.Seen(1, time.Now().Add(time.Hour))
+		second()
+		first()
+		_, err = l.Take(t.Context())
+		var limit *provider.RateLimitError
+		require.ErrorAs(t, err, &limit)
+		require.Less(t, time.Until(limit.Reset), 5*time.Minute, "which was not for when there is one left")
+	})
+}
+
 func TestTakeHonoursItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

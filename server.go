@@ -54,7 +54,7 @@ type Server struct {
 	PublicKey        string        // public half of the control key, authorized_keys format
 	ControlKey       secret.Sealed // private half, OpenSSH PEM
 	HostKeys         []string      // the keys the server is known by, authorized_keys format
-	InjectedHostKey  secret.Sealed // private host key that is given at create, OpenSSH PEM
+	InjectedHostKey  secret.Sealed // private host key that is given at create, OpenSSH PEM; until the machine has one of its own
 	DatabasePassword secret.Sealed // of the database user "forge"
 	RedisPassword    secret.Sealed
 

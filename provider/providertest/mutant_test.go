@@ -19,7 +19,7 @@ import (
 func TestMutant(t *testing.T) {
 	name := mutanttest.Name(t)
 	i := slices.IndexFunc(mutants(), func(m mutant) bool { return m.name == name })
-	fake := providertest.NewFake(providertest.FakeConfig{
+	fake := providertest.NewFakeCloud(providertest.FakeConfig{
 		Properties: provider.Properties{InjectsHostKey: true},
 		Dial:       sshServers(t),
 	})
@@ -30,7 +30,8 @@ func TestMutant(t *testing.T) {
 	})
 	opts := *quick
 	opts.Timeout = time.Second
-	providertest.Test(t, mutants()[i].wrap(broken{Fake: fake}), &opts)
+	opts.Resize, opts.Rebuild = "big", "debian-13"
+	providertest.Test(t, mutants()[i].wrap(broken{FakeCloud: fake}), &opts)
 }
 
 func TestTheSuiteFindsDefects(t *testing.T) {
@@ -53,11 +54,13 @@ func TestTheSuiteFindsDefects(t *testing.T) {
 
 // broken replaces methods of a sound provider.
 type broken struct {
-	*providertest.Fake
-	create func(context.Context, provider.Spec) (*provider.Machine, error)
-	get    func(context.Context, string) (*provider.Machine, error)
-	delete func(context.Context, string) error
-	list   func(context.Context) ([]*provider.Machine, error)
+	*providertest.FakeCloud
+	create  func(context.Context, provider.Spec) (*provider.Machine, error)
+	get     func(context.Context, string) (*provider.Machine, error)
+	delete  func(context.Context, string) error
+	list    func(context.Context) ([]*provider.Machine, error)
+	order   func(context.Context, order) error
+	catalog func(*provider.Catalog)
 }
 
 func (b broken) Create(ctx context.Context, spec provider.Spec) (*provider.Machine, error) {
@@ -96,7 +99,7 @@ type mutant struct {
 }
 
 func mutants() []mutant {
-	return []mutant{
+	return append(abilityMutants(), []mutant{
 		{"sound", func(b broken) provider.Provider { return b }, "", false},
 		{"makes a machine for each create", onSpec(func(spec *provider.Spec) {
 			if spec.Validate(provider.Properties{}) == nil {
@@ -167,7 +170,7 @@ func mutants() []mutant {
 			b.Inject(providertest.OpCreate, slices.Repeat([]providertest.Fault{{Boot: &providertest.Boot{Pending: 1, End: provider.StatusError}}}, 100)...)
 			return b
 		}, "ShowsTheMachine", false},
-	}
+	}...)
 }
 
 // onSpec changes the specs on their way to Create, but for the ID, which the

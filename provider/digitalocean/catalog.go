@@ -11,6 +11,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
 var (
@@ -78,6 +79,7 @@ func imageName(slug string) string {
 }
 
 func (p *Provider) readCatalog(ctx context.Context) (*provider.Catalog, error) {
+	ctx = cloud.Operation(ctx)
 	regions, _, _, err := pages(func(opts *godo.ListOptions) ([]godo.Region, *godo.Response, error) {
 		return p.client.Regions.List(ctx, opts)
 	})

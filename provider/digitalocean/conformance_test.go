@@ -22,17 +22,28 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	api, _, p := account(t, fake.Config{Boot: 20 * time.Millisecond, Missing: 2})
-	foreign := api.AddDroplet("foreign", "web", "forge:other")
-	providertest.Test(t, &booted{Provider: p, t: t, api: api}, &providertest.Options{
-		UnknownID: fmt.Sprint(foreign),
-		Timeout:   30 * time.Second,
-		Poll:      time.Millisecond,
-	})
-	require.Equal(t, 2, api.Made(), "the suite spares machines")
-	require.Len(t, api.Droplets(), 1, "the foreign one is left")
-	require.Empty(t, api.Keys())
-	require.ElementsMatch(t, []string{"web", "forge:other", "forge", "purpose:conformance"}, api.Tags())
+	for name, cfg := range map[string]fake.Config{
+		"at once":    {},
+		"takes time": {Boot: 20 * time.Millisecond, Work: 10 * time.Millisecond, Dying: 10 * time.Millisecond, Missing: 2},
+		"by limits":  {PerHour: 5000, PerMinute: 250},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api, _, p := account(t, cfg)
+			foreign := api.AddDroplet("foreign", "web", "forge:other")
+			providertest.Test(t, &booted{Provider: p, t: t, api: api}, &providertest.Options{
+				UnknownID: fmt.Sprint(foreign),
+				Resize:    "s-2vcpu-4gb",
+				Rebuild:   "debian-13",
+				Timeout:   time.Minute,
+				Poll:      5 * time.Millisecond,
+			})
+			require.Equal(t, 2, api.Made(), "the suite spares machines")
+			require.Len(t, api.Droplets(), 1, "the foreign one is left")
+			require.Empty(t, api.Keys())
+			require.ElementsMatch(t, []string{"web", "forge:other", "forge", "purpose:conformance"}, api.Tags())
+		})
+	}
 }
 
 // booted has an SSH server for each droplet, with the host key and the login that the

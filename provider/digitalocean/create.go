@@ -3,6 +3,7 @@ package digitalocean
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,7 +18,7 @@ import (
 const (
 	// aftermath is how long it may take to find out what became of a request,
 	// also when the context of it has ended.
-	aftermath = 30 * time.Second
+	aftermath = time.Minute
 	// looks is how often a droplet is looked for then, every lookPoll.
 	looks    = 3
 	lookPoll = 2 * time.Second
@@ -27,7 +28,7 @@ const (
 // Size too where the Config names none. Image is a distribution as "debian-12" or
 // "ubuntu-24.04", or the slug or the number of any image that the account can use.
 func (p *Provider) Create(ctx context.Context, spec provider.Spec) (*provider.Machine, error) {
-	m, err := p.create(ctx, spec)
+	m, err := p.create(cloud.Operation(ctx), spec)
 	if err != nil {
 		return nil, fmt.Errorf("digitalocean: create: %w", err)
 	}
@@ -133,7 +134,27 @@ func (p *Provider) make(ctx context.Context, spec provider.Spec, order *godo.Dro
 	if err != nil || d == nil {
 		return p.settle(ctx, spec, cmp.Or(err, errEmpty))
 	}
+	if _, ours := p.marked(d.Tags); !ours {
+		return p.recognize(ctx, spec, d.ID)
+	}
 	return d, nil
+}
+
+// recognize looks for a new droplet that does not show the tags by which forge would
+// know it again. One that never will is deleted, or each Create would make another.
+func (p *Provider) recognize(ctx context.Context, spec provider.Spec, id int) (*godo.Droplet, error) {
+	d, err := p.look(ctx, spec.ID)
+	if d != nil || err != nil && !errors.Is(err, provider.ErrPermission) {
+		return d, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
+	defer cancel()
+	cause := cmp.Or(err, fmt.Errorf("%w: droplet %d has other tags than it was to have: no tag of the account may be %q in capitals",
+		provider.ErrConflict, id, p.cfg.Namespace))
+	if _, err := p.client.Droplets.Delete(ctx, id); err != nil && !gone(err) {
+		return nil, fmt.Errorf("%w; delete it yourself, as that failed: %w", cause, err)
+	}
+	return nil, p.undo(ctx, spec, cause)
 }
 
 // settle finds out what became of a request for a droplet that ended with an error:
@@ -168,6 +189,9 @@ func (p *Provider) look(ctx context.Context, specID string) (*godo.Droplet, erro
 // was not; or, while the entry is still there, what is to be tried again. A request
 // that is still on its way is refused for want of its key.
 func (p *Provider) undo(ctx context.Context, spec provider.Spec, cause error) error {
+	if errors.Is(cause, provider.ErrRateLimit) {
+		return cause // it is tried again, and needs the entry
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
 	defer cancel()
 	if err := p.dropKey(ctx, spec.ID, keyFingerprint(spec)); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 // Delete implements provider.Provider. It returns when the vendor does not know the
 // droplet any more. A droplet that forge did not make is none, and stays.
 func (p *Provider) Delete(ctx context.Context, id string) error {
-	if err := p.remove(ctx, id); err != nil {
+	if err := p.remove(cloud.Operation(ctx), id); err != nil {
 		return fmt.Errorf("digitalocean: delete %s: %w", id, err)
 	}
 	return nil

@@ -10,7 +10,7 @@
 //
 //	droplet:create, droplet:read, droplet:update, droplet:delete,
 //	ssh_key:create, ssh_key:read, ssh_key:delete,
-//	tag:create, tag:read, tag:delete, actions:read,
+//	tag:create, tag:read, tag:delete,
 //	regions:read, sizes:read, image:read
 //
 // and firewall:read and firewall:update for a Spec with Firewalls, vpc:read for one

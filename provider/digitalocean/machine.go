@@ -10,6 +10,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
 const (
@@ -69,6 +70,9 @@ func (p *Provider) own(ctx context.Context, id string) (*godo.Droplet, error) {
 	return d, nil
 }
 
+// errHidden would have forge take what it made for a stranger's.
+var errHidden = fmt.Errorf("%w: droplets do not show their tags: give the token the scope tag:read", provider.ErrPermission)
+
 var errEmpty = fmt.Errorf("%w: the answer is empty", provider.ErrUnavailable)
 
 func notFound(id string) error { return fmt.Errorf("%w: %q", provider.ErrNotFound, id) }
@@ -81,7 +85,7 @@ func parseID(id string) (int, bool) {
 
 // all lists the machines that forge made.
 func (p *Provider) all(ctx context.Context) (machines []*provider.Machine, requests int, err error) {
-	droplets, requests, err := p.droplets(ctx, p.cfg.Namespace)
+	droplets, requests, err := p.droplets(cloud.Operation(ctx), p.cfg.Namespace)
 	for _, d := range droplets {
 		machines = append(machines, p.machine(d))
 	}
@@ -103,6 +107,9 @@ func (p *Provider) droplets(ctx context.Context, tag string) (ours []*godo.Dropl
 		}
 		different := make(map[int]bool)
 		for _, d := range found {
+			if len(d.Tags) == 0 { // though it was found by one
+				return nil, requests, errHidden
+			}
 			if _, ok := p.marked(d.Tags); ok && !seen[d.ID] {
 				ours = append(ours, &d)
 			}

@@ -7,11 +7,12 @@ import (
 	"github.com/digitalocean/godo"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
 // PowerOn implements provider.Power.
 func (p *Provider) PowerOn(ctx context.Context, id string) error {
-	return p.change(ctx, "power on", id, func(d *godo.Droplet) error {
+	return p.change(ctx, "power on", id, func(ctx context.Context, d *godo.Droplet) error {
 		if status(d.Status) == provider.StatusActive {
 			return nil
 		}
@@ -22,7 +23,7 @@ func (p *Provider) PowerOn(ctx context.Context, id string) error {
 
 // PowerOff implements provider.Power.
 func (p *Provider) PowerOff(ctx context.Context, id string) error {
-	return p.change(ctx, "power off", id, func(d *godo.Droplet) error {
+	return p.change(ctx, "power off", id, func(ctx context.Context, d *godo.Droplet) error {
 		if status(d.Status) == provider.StatusOff {
 			return nil
 		}
@@ -33,7 +34,7 @@ func (p *Provider) PowerOff(ctx context.Context, id string) error {
 
 // Reboot implements provider.Power.
 func (p *Provider) Reboot(ctx context.Context, id string) error {
-	return p.change(ctx, "reboot", id, func(d *godo.Droplet) error {
+	return p.change(ctx, "reboot", id, func(ctx context.Context, d *godo.Droplet) error {
 		if status(d.Status) == provider.StatusOff {
 			return fmt.Errorf("%w: it is off: switch it on instead", provider.ErrConflict)
 		}
@@ -44,7 +45,7 @@ func (p *Provider) Reboot(ctx context.Context, id string) error {
 
 // Resize implements provider.Resizer. The droplet stays off afterwards.
 func (p *Provider) Resize(ctx context.Context, id, size string) error {
-	return p.change(ctx, "resize", id, func(d *godo.Droplet) error {
+	return p.change(ctx, "resize", id, func(ctx context.Context, d *godo.Droplet) error {
 		if d.SizeSlug == size {
 			return nil
 		}
@@ -59,7 +60,7 @@ func (p *Provider) Resize(ctx context.Context, id, size string) error {
 // Rebuild implements provider.Rebuilder. The droplet starts with the user data that
 // it was made with, and so with the host key that was in it.
 func (p *Provider) Rebuild(ctx context.Context, id, image string) error {
-	return p.change(ctx, "rebuild", id, func(d *godo.Droplet) error {
+	return p.change(ctx, "rebuild", id, func(ctx context.Context, d *godo.Droplet) error {
 		c, err := p.catalog.Get(ctx)
 		if err != nil {
 			return fmt.Errorf("catalogue: %w", err)
@@ -78,10 +79,11 @@ func (p *Provider) Rebuild(ctx context.Context, id, image string) error {
 }
 
 // change has something done to a droplet that forge made.
-func (p *Provider) change(ctx context.Context, what, id string, do func(*godo.Droplet) error) error {
+func (p *Provider) change(ctx context.Context, what, id string, do func(context.Context, *godo.Droplet) error) error {
+	ctx = cloud.Operation(ctx)
 	d, err := p.own(ctx, id)
 	if err == nil {
-		err = do(d)
+		err = do(ctx, d)
 		p.fleet.Changed(id)
 	}
 	if err != nil {

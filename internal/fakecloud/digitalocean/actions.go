@@ -85,15 +85,6 @@ func (a *API) act(r *http.Request) answer {
 	return answer{http.StatusCreated, object{"action": act.show()}}
 }
 
-func (a *API) getAction(r *http.Request) answer {
-	id, _ := strconv.Atoi(r.PathValue("id"))
-	act, ok := find(a.actions, func(act *action) bool { return act.id == id })
-	if !ok {
-		return notFound
-	}
-	return answer{http.StatusOK, object{"action": act.show()}}
-}
-
 func (act *action) show() object {
 	at, _ := findRegion(act.region)
 	o := object{

@@ -78,10 +78,10 @@ func New(cfg Config) *API {
 		"GET /v2/account/keys/{id}":      {"ssh_key:read", a.getKey},
 		"DELETE /v2/account/keys/{id}":   {"ssh_key:delete", a.deleteKey},
 		"POST /v2/tags":                  {"tag:create", a.createTag},
+		"GET /v2/tags/{id}":              {"tag:read", a.getTag},
 		"DELETE /v2/tags/{id}":           {"tag:delete", a.deleteTag},
 		"GET /v2/firewalls/{id}":         {"firewall:read", a.getFirewall},
 		"POST /v2/firewalls/{id}/tags":   {"firewall:update", a.tagFirewall},
-		"GET /v2/actions/{id}":           {"actions:read", a.getAction},
 	} {
 		a.mux.HandleFunc(operation, func(w http.ResponseWriter, r *http.Request) {
 			a.serve(w, r, operation, scoped.scope, scoped.handle)
@@ -95,6 +95,11 @@ func New(cfg Config) *API {
 
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+
+// may reports whether the token has a scope.
+func (a *API) may(scope string) bool {
+	return a.cfg.Scopes == nil || slices.Contains(a.cfg.Scopes, scope)
+}
 
 // answer is a status and what is written as JSON, or nothing.
 type answer struct {
@@ -115,7 +120,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, operation, scope str
 	case got.status != 0:
 	case r.Header.Get("Authorization") != "Bearer "+a.cfg.Token:
 		got = problem(http.StatusUnauthorized, "Unauthorized", "Unable to authenticate you")
-	case a.cfg.Scopes != nil && scope != "" && !slices.Contains(a.cfg.Scopes, scope):
+	case scope != "" && !a.may(scope):
 		got = problem(http.StatusForbidden, "Forbidden", "You are not authorized to perform this operation")
 	default:
 		if got = a.refused(operation); got.status == 0 {

@@ -24,7 +24,7 @@ func ask(t *testing.T, api *fake.API, method, path, body string) (status int, he
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer token")
 	r.Header.Set("Content-Type", "application/json")
-	way := &fakecloud.Transport{Handler: api, Check: description.Checker(t)}
+	way := &fakecloud.Transport{Handler: api, Check: description.Checker(t)} //nolint:bodyclose // it is a check of the answer, and no answer
 	resp, err := way.RoundTrip(r)
 	require.NoError(t, err)
 	read, err := io.ReadAll(resp.Body)
@@ -122,9 +122,9 @@ func TestRates(t *testing.T) {
 		require.Equal(t, "60", header.Get("Retry-After"))
 		require.Equal(t, "0", header.Get("Ratelimit-Remaining"))
 		time.Sleep(time.Minute)
-		status, header = get()
+		status, _ = get()
 		require.Equal(t, http.StatusOK, status)
-		status, header = get()
+		status, _ = get()
 		require.Equal(t, http.StatusOK, status)
 		status, header = get()
 		require.Equal(t, http.StatusTooManyRequests, status)
@@ -132,7 +132,7 @@ func TestRates(t *testing.T) {
 		reset, err := strconv.ParseInt(header.Get("Ratelimit-Reset"), 10, 64)
 		require.NoError(t, err)
 		time.Sleep(time.Until(time.Unix(reset, 0)))
-		status, header = get()
+		status, _ = get()
 		require.Equal(t, http.StatusOK, status)
 	})
 }

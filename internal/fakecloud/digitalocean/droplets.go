@@ -107,7 +107,7 @@ func (a *API) listDroplets(r *http.Request) answer {
 	if tag := r.URL.Query().Get("tag_name"); tag != "" {
 		some = slices.DeleteFunc(slices.Clone(some), func(d *Droplet) bool { return !slices.Contains(d.Tags, tag) })
 	}
-	return page(r, "droplets", some, (*Droplet).show)
+	return page(r, "droplets", some, a.show)
 }
 
 func (a *API) getDroplet(r *http.Request) answer {
@@ -119,7 +119,7 @@ func (a *API) getDroplet(r *http.Request) answer {
 		d.missing--
 		return notFound
 	}
-	return answer{http.StatusOK, object{"droplet": d.show()}}
+	return answer{http.StatusOK, object{"droplet": a.show(d)}}
 }
 
 func (a *API) createDroplet(r *http.Request) answer {
@@ -156,7 +156,7 @@ func (a *API) createDroplet(r *http.Request) answer {
 	}
 	a.add(d)
 	a.made++
-	created := d.show()
+	created := a.show(d)
 	boot := a.begin("create", d, a.cfg.Boot, func(d *Droplet) { d.Status = "active" })
 	return answer{http.StatusAccepted, object{"droplet": created, "links": object{"actions": []object{
 		{"id": boot.id, "rel": "create", "href": "https://api.digitalocean.com/v2/actions/" + strconv.Itoa(boot.id)},
@@ -209,7 +209,12 @@ func (a *API) deleteDroplet(r *http.Request) answer {
 	return answer{status: http.StatusNoContent}
 }
 
-func (d *Droplet) show() object {
+// show describes a droplet; its tags are seen by those alone who may read tags.
+func (a *API) show(d *Droplet) object {
+	tags := []string{}
+	if a.may("tag:read") {
+		tags = append(tags, d.Tags...)
+	}
 	at, _ := findRegion(d.Region)
 	of, _ := findSize(d.Size)
 	from, _ := findImage(d.Image)
@@ -226,7 +231,7 @@ func (d *Droplet) show() object {
 		"id": d.ID, "name": d.Name, "memory": of.memory, "vcpus": of.vcpus, "disk": of.disk, "locked": d.Status == "new",
 		"status": d.Status, "created_at": stamp(d.Created), "features": []string{"ipv6"}, "backup_ids": []int{}, "snapshot_ids": []int{},
 		"next_backup_window": nil, "image": from.show(), "volume_ids": []string{}, "size": of.show(), "size_slug": d.Size, "kernel": nil,
-		"networks": object{"v4": v4, "v6": v6}, "region": at.show(), "tags": append([]string{}, d.Tags...), "vpc_uuid": d.Network,
+		"networks": object{"v4": v4, "v6": v6}, "region": at.show(), "tags": tags, "vpc_uuid": d.Network,
 	}
 }
 

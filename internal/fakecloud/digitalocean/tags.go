@@ -46,6 +46,14 @@ func (a *API) createTag(r *http.Request) answer {
 	return answer{http.StatusCreated, object{"tag": object{"name": name, "resources": object{"count": 0}}}}
 }
 
+func (a *API) getTag(r *http.Request) answer {
+	name := r.PathValue("id")
+	if !slices.Contains(a.tags, name) {
+		return notFound
+	}
+	return answer{http.StatusOK, object{"tag": object{"name": name, "resources": object{"count": 0}}}}
+}
+
 func (a *API) deleteTag(r *http.Request) answer {
 	name := r.PathValue("id")
 	if !slices.Contains(a.tags, name) {

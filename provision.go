@@ -31,13 +31,13 @@ func (c *core) provision(ctx context.Context, w *work) error {
 	case provider.StatusError:
 		return &failure{Failure{Reason: ReasonProvider, Message: "the provider gave up on the machine " + m.ID}}
 	default:
-		return &waiting{least: 5 * time.Second, most: 5 * time.Second, why: fmt.Errorf("machine %s is %s", m.ID, m.Status)}
+		return &waiting{least: 5 * time.Second, most: 5 * time.Second, plain: true, why: fmt.Errorf("machine %s is %s", m.ID, m.Status)}
 	}
 	if m.Address == "" {
 		if err := w.stage(ctx, "address"); err != nil {
 			return err
 		}
-		return &waiting{least: 5 * time.Second, most: 5 * time.Second, why: fmt.Errorf("machine %s has no address yet", m.ID)}
+		return &waiting{least: 5 * time.Second, most: 5 * time.Second, plain: true, why: fmt.Errorf("machine %s has no address yet", m.ID)}
 	}
 	known, err := knownHostKeys(ctx, p, m)
 	if err != nil {

@@ -55,7 +55,11 @@ func (c *core) settle(handlerCtx context.Context, w *work, err error) error {
 	case errors.As(err, &limited):
 		settled = w.postpone(ctx, limited)
 	case errors.As(err, &wait):
-		settled = w.handBack(ctx, wait.wait(w.action.Tries), w.presentable(ctx, wait.why.Error()))
+		why := wait.why.Error()
+		if !wait.plain {
+			why = w.presentable(ctx, why)
+		}
+		settled = w.handBack(ctx, wait.wait(w.action.Tries), why)
 	default:
 		settled = c.broken(ctx, w, err)
 	}

@@ -144,6 +144,7 @@ func emitLog(t *txn, a *Action) {
 type waiting struct {
 	least, most time.Duration // the wait doubles from one to the other
 	why         error
+	plain       bool // why is in forge's own words, with nothing to mask
 }
 
 func (w *waiting) Error() string { return "waits: " + w.why.Error() }

@@ -21,6 +21,7 @@ func actionSchema() *schema[forge.Action, forge.ActionFilter] {
 				until("due", f.Due),
 				until("lease", f.Expired),
 				by("subject", f.Subject.ID),
+				openOn(open, f.Server),
 				openActions(open),
 				by("server", f.Server),
 				by("owner", f.Owner),
@@ -48,6 +49,7 @@ func actionEntries(a *forge.Action) []entry {
 		return entries
 	}
 	entries = append(entries, found("open", "yes")...)
+	entries = append(entries, found("open_server", a.Server)...)
 	switch {
 	case a.Holder != "":
 		entries = append(entries, found("lease", sortable(a.Lease))...)
@@ -67,6 +69,13 @@ func endedBefore(f forge.ActionFilter) lookup {
 func openActions(open bool) lookup {
 	if open {
 		return by("open", "yes")
+	}
+	return lookup{}
+}
+
+func openOn(open bool, server string) lookup {
+	if open {
+		return by("open_server", server)
 	}
 	return lookup{}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
 // images are the vendor's ids of images, of which one name stands for several.
@@ -53,6 +54,7 @@ func (p *Provider) image(name string, architecture hcloud.Architecture) (*hcloud
 }
 
 func (p *Provider) readCatalog(ctx context.Context) (*provider.Catalog, error) {
+	ctx = cloud.Operation(ctx)
 	pricing, _, err := p.client.Pricing.Get(ctx)
 	if err != nil {
 		return nil, failure(err)
@@ -89,12 +91,11 @@ func (p *Provider) readCatalog(ctx context.Context) (*provider.Catalog, error) {
 	ids := make(images)
 	for _, i := range found {
 		ids[imageName{i.Name, i.Architecture}] = i.ID
-		c.Images = append(c.Images, provider.Image{
-			Name:         i.Name,
-			Description:  i.Description,
-			Architecture: provider.Architecture(i.Architecture),
-			Deprecated:   deprecated(i),
-		})
+		image := provider.Image{Name: i.Name, Description: i.Description, Architecture: provider.Architecture(i.Architecture)}
+		if i.IsDeprecated() {
+			image.Deprecated = i.UnavailableAfter()
+		}
+		c.Images = append(c.Images, image)
 	}
 	p.images.Store(&ids)
 	return c, nil
@@ -134,12 +135,4 @@ func size(t *hcloud.ServerType, currency string) provider.Size {
 		s.Deprecated = time.Time{} // it stays somewhere
 	}
 	return s
-}
-
-// deprecated is when an image is no longer offered, or zero.
-func deprecated(i *hcloud.Image) time.Time {
-	if i.IsDeprecated() {
-		return i.UnavailableAfter()
-	}
-	return i.Deprecated
 }

@@ -17,7 +17,7 @@ import (
 const (
 	// aftermath is how long it may take to find out what became of a request,
 	// also when the context of it has ended.
-	aftermath = 30 * time.Second
+	aftermath = time.Minute
 	// lockedFor is how long a new server may be locked before its backups can be
 	// switched on, looked at every lockedPoll.
 	lockedFor  = time.Minute
@@ -31,7 +31,7 @@ const (
 // Create implements provider.Provider. Spec.AuthorizedKey is required, Region and
 // Size too where the Config names none, and Network and Firewalls are numbers.
 func (p *Provider) Create(ctx context.Context, spec provider.Spec) (*provider.Machine, error) {
-	m, err := p.create(ctx, spec)
+	m, err := p.create(cloud.Operation(ctx), spec)
 	if err != nil {
 		return nil, fmt.Errorf("hetzner: create: %w", err)
 	}
@@ -178,6 +178,9 @@ func (p *Provider) settle(ctx context.Context, spec provider.Spec, cause error) 
 // undo removes the entry of the key of a server that was not made. It returns why
 // it was not; or, while the entry is still there, what is to be tried again.
 func (p *Provider) undo(ctx context.Context, specID string, cause error) error {
+	if errors.Is(cause, provider.ErrRateLimit) {
+		return cause // it is tried again, and needs the entry
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
 	defer cancel()
 	if err := p.dropKeys(ctx, specID); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 // Delete implements provider.Provider. It returns when the vendor does not know
 // the server any more. A server that forge did not make is none, and stays.
 func (p *Provider) Delete(ctx context.Context, id string) error {
-	if err := p.remove(ctx, id); err != nil {
+	if err := p.remove(cloud.Operation(ctx), id); err != nil {
 		return fmt.Errorf("hetzner: delete %s: %w", id, err)
 	}
 	return nil

@@ -12,44 +12,44 @@ import (
 	"github.com/seed-797f2c2c/forge/provider"
 )
 
-// meaning says what an error code of the vendor means, and what to do about it.
-func meaning(code hcloud.ErrorCode) (kind error, advice string) {
+// meaning says what to do about an error code of the vendor, and what it means.
+func meaning(code hcloud.ErrorCode) (advice string, kind error) {
 	switch code {
 	case hcloud.ErrorCodeUnauthorized:
-		return provider.ErrAuth, "make an API token in the Hetzner Console, under Security of the project"
+		return "make an API token in the Hetzner Console, under Security of the project", provider.ErrAuth
 	case hcloud.ErrorCodeForbidden, "token_readonly":
-		return provider.ErrPermission, "the token needs the right to read and write"
+		return "the token needs the right to read and write", provider.ErrPermission
 	case hcloud.ErrorCodeNotFound:
-		return provider.ErrNotFound, ""
+		return "", provider.ErrNotFound
 	case hcloud.ErrorCodeInvalidInput, hcloud.ErrorCodeJSONError, hcloud.ErrorUnsupportedError,
 		hcloud.ErrorCodeNetworksOverlap, hcloud.ErrorCodeIncompatibleNetworkType:
-		return provider.ErrInvalid, ""
+		return "", provider.ErrInvalid
 	case hcloud.ErrorCodeInvalidServerType:
-		return provider.ErrInvalid, "choose a size of the same architecture, with a disk that is not smaller"
+		return "choose a size of the same architecture, with a disk that is not smaller", provider.ErrInvalid
 	case hcloud.ErrorDeprecatedAPIEndpoint:
-		return provider.ErrInvalid, "a newer version of forge is needed"
+		return "a newer version of forge is needed", provider.ErrInvalid
 	case hcloud.ErrorCodeResourceLimitExceeded:
-		return provider.ErrQuota, "delete servers that are not needed, or ask Hetzner for a higher limit"
+		return "delete servers that are not needed, or ask Hetzner for a higher limit", provider.ErrQuota
 	case hcloud.ErrorCodeNoSubnetAvailable, hcloud.ErrorCodeIPNotAvailable:
-		return provider.ErrQuota, "add a subnet to the network"
+		return "add a subnet to the network", provider.ErrQuota
 	case hcloud.ErrorCodeResourceUnavailable, hcloud.ErrorCodePlacementError:
-		return provider.ErrCapacity, "choose another region or size, or try later"
+		return "choose another region or size, or try later", provider.ErrCapacity
 	case hcloud.ErrorCodeRateLimitExceeded:
-		return provider.ErrRateLimit, ""
+		return "", provider.ErrRateLimit
 	case hcloud.ErrorCodeUniquenessError, hcloud.ErrorCodeResourceInUse:
-		return provider.ErrConflict, ""
+		return "", provider.ErrConflict
 	case hcloud.ErrorCodeServerNotStopped:
-		return provider.ErrConflict, "switch the server off first"
+		return "switch the server off first", provider.ErrConflict
 	case hcloud.ErrorCodeProtected:
-		return provider.ErrConflict, "take the protection off in the Hetzner Console"
+		return "take the protection off in the Hetzner Console", provider.ErrConflict
 	case hcloud.ErrorCodeResourceLocked:
-		return provider.ErrConflict, "ask Hetzner's support"
+		return "ask Hetzner's support", provider.ErrConflict
 	case hcloud.ErrorCodeLocked, hcloud.ErrorCodeConflict, hcloud.ErrorCodeMaintenance, hcloud.ErrorCodeServiceError,
 		hcloud.ErrorCodeServerError, hcloud.ErrorCodeUnknownError, hcloud.ErrorCodeRobotUnavailable,
 		hcloud.ErrorCodeBadGateway, hcloud.ErrorCodeTimeout:
-		return provider.ErrUnavailable, "try again in a while"
+		return "try again in a while", provider.ErrUnavailable
 	default:
-		return nil, ""
+		return "", nil
 	}
 }
 
@@ -67,7 +67,7 @@ func failure(err error) error {
 	case !errors.As(err, &told):
 		return fmt.Errorf("%w: %w", provider.ErrUnavailable, err)
 	}
-	kind, advice := meaning(told.Code)
+	advice, kind := meaning(told.Code)
 	if kind == nil { // the vendor adds codes
 		kind = provider.ErrInvalid
 		if resp := told.Response(); resp == nil || resp.StatusCode >= http.StatusInternalServerError {

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -54,12 +55,12 @@ func network(t *testing.T, api *fake.API) *fakecloud.Transport {
 	t.Helper()
 	description, err := fake.Description()
 	require.NoError(t, err)
-	return &fakecloud.Transport{Handler: api, Check: description.Checker(t)}
+	return &fakecloud.Transport{Handler: api, Check: description.Checker(t)} //nolint:bodyclose // it is given a body, and opens none
 }
 
 func connect(t *testing.T, net http.RoundTripper, token string) *hetzner.Provider {
 	t.Helper()
-	p, err := hetzner.New(hetzner.Config{Token: secret.New(token), Transport: net, Region: "fsn1", Size: "cx23"})
+	p, err := hetzner.New(hetzner.Config{Token: secret.New(token), Transport: net, Region: "fsn1", Size: "cx23", Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	return p
 }

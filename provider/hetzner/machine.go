@@ -11,6 +11,7 @@ import (
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
 const (
@@ -82,7 +83,7 @@ func formatID(id int64) string { return strconv.FormatInt(id, 10) }
 
 // all lists the machines that forge made.
 func (p *Provider) all(ctx context.Context) (machines []*provider.Machine, requests int, err error) {
-	servers, requests, err := p.servers(ctx, "")
+	servers, requests, err := p.servers(cloud.Operation(ctx), "")
 	for _, srv := range servers {
 		machines = append(machines, p.machine(srv))
 	}

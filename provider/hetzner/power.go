@@ -7,11 +7,12 @@ import (
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
 // PowerOn implements provider.Power.
 func (p *Provider) PowerOn(ctx context.Context, id string) error {
-	return p.change(ctx, "power on", id, func(srv *hcloud.Server) error {
+	return p.change(ctx, "power on", id, func(ctx context.Context, srv *hcloud.Server) error {
 		if srv.Status == hcloud.ServerStatusRunning || srv.Status == hcloud.ServerStatusStarting {
 			return nil
 		}
@@ -22,7 +23,7 @@ func (p *Provider) PowerOn(ctx context.Context, id string) error {
 
 // PowerOff implements provider.Power.
 func (p *Provider) PowerOff(ctx context.Context, id string) error {
-	return p.change(ctx, "power off", id, func(srv *hcloud.Server) error {
+	return p.change(ctx, "power off", id, func(ctx context.Context, srv *hcloud.Server) error {
 		if srv.Status == hcloud.ServerStatusOff {
 			return nil
 		}
@@ -33,7 +34,7 @@ func (p *Provider) PowerOff(ctx context.Context, id string) error {
 
 // Reboot implements provider.Power.
 func (p *Provider) Reboot(ctx context.Context, id string) error {
-	return p.change(ctx, "reboot", id, func(srv *hcloud.Server) error {
+	return p.change(ctx, "reboot", id, func(ctx context.Context, srv *hcloud.Server) error {
 		if srv.Status == hcloud.ServerStatusOff {
 			return fmt.Errorf("%w: it is off: switch it on instead", provider.ErrConflict)
 		}
@@ -45,7 +46,7 @@ func (p *Provider) Reboot(ctx context.Context, id string) error {
 // Resize implements provider.Resizer. The vendor switches the server on again
 // afterwards.
 func (p *Provider) Resize(ctx context.Context, id, size string) error {
-	return p.change(ctx, "resize", id, func(srv *hcloud.Server) error {
+	return p.change(ctx, "resize", id, func(ctx context.Context, srv *hcloud.Server) error {
 		if srv.ServerType.Name == size {
 			return nil
 		}
@@ -57,7 +58,7 @@ func (p *Provider) Resize(ctx context.Context, id, size string) error {
 // Rebuild implements provider.Rebuilder. The server starts with the user data that
 // it was made with, and so with the host key that was in it.
 func (p *Provider) Rebuild(ctx context.Context, id, image string) error {
-	return p.change(ctx, "rebuild", id, func(srv *hcloud.Server) error {
+	return p.change(ctx, "rebuild", id, func(ctx context.Context, srv *hcloud.Server) error {
 		if _, err := p.catalog.Get(ctx); err != nil {
 			return fmt.Errorf("catalogue: %w", err)
 		}
@@ -71,10 +72,11 @@ func (p *Provider) Rebuild(ctx context.Context, id, image string) error {
 }
 
 // change has something done to a server that forge made.
-func (p *Provider) change(ctx context.Context, what, id string, do func(*hcloud.Server) error) error {
+func (p *Provider) change(ctx context.Context, what, id string, do func(context.Context, *hcloud.Server) error) error {
+	ctx = cloud.Operation(ctx)
 	srv, err := p.own(ctx, id)
 	if err == nil {
-		err = do(srv)
+		err = do(ctx, srv)
 		p.fleet.Changed(id)
 	}
 	if err != nil {

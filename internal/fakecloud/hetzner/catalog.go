@@ -162,13 +162,9 @@ func findLocation(name string) (schema.Location, bool) {
 
 func (i image) show() schema.Image {
 	created, version := time.Date(2023, 6, 13, 0, 0, 0, 0, time.UTC), "1"
-	s := schema.Image{
+	return schema.Image{
 		ID: i.id, Status: "available", Type: "system", Name: &i.name, Description: i.name, DiskSize: 5, Created: &created,
 		OSFlavor: i.flavour, OSVersion: &version, Architecture: i.architecture, RapidDeploy: true, Labels: map[string]string{},
 		DeprecatableResource: deprecation(i.ends),
 	}
-	if !i.ends.IsZero() {
-		s.Deprecated = &i.ends
-	}
-	return s
 }

@@ -2,10 +2,13 @@ package digitalocean_test
 
 import (
 	"context"
+	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 	fake "github.com/seed-797f2c2c/forge/internal/fakecloud/digitalocean"
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/provider/digitalocean"
+	"github.com/seed-797f2c2c/forge/secret"
 )
 
 func TestCreate(t *testing.T) {
@@ -264,4 +268,31 @@ func TestLateOrder(t *testing.T) {
 		require.Equal(t, http.StatusUnprocessableEntity, <-late)
 		require.Empty(t, api.Droplets())
 	})
+}
+
+// half breaks the connection in the midst of the answer to the order.
+type half struct{ http.RoundTripper }
+
+func (h half) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := h.RoundTripper.RoundTrip(r)
+	if err == nil && r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/droplets") {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(io.LimitReader(resp.Body, 100), iotest.ErrReader(fakecloud.ErrLost)), resp.Body}
+	}
+	return resp, err
+}
+
+func TestHalfAnAnswer(t *testing.T) {
+	t.Parallel()
+	api, way, _ := account(t, fake.Config{})
+	p, err := digitalocean.New(digitalocean.Config{
+		Token: secret.New("token"), Region: "fra1", Size: "s-1vcpu-1gb", Transport: half{way}, Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	m, err := p.Create(t.Context(), spec(t, "a"))
+	require.NoError(t, err)
+	require.Equal(t, strconv.Itoa(api.Droplets()[0].ID), m.ID)
+	require.Equal(t, 1, api.Made())
 }

@@ -76,8 +76,8 @@ func trim(whole map[string]any, operations []string) (map[string]any, error) {
 				kept["parameters"] = bare(shared, false)
 			}
 		}
+		delete(body, "security")
 		kept[verb] = bare(body, false)
-		delete(kept[verb].(map[string]any), "security")
 	}
 	small["paths"] = paths
 	components := make(map[string]any)

@@ -24,6 +24,7 @@ func TestFirstContactByCloudInit(t *testing.T) {
 	n.machine.Inside(t, `cloud-init status --wait >/dev/null || [[ $? == 2 ]]`)
 	n.renewed(t)
 	require.Contains(t, n.userData(t), string(n.given))
+	n.machine.Inside(t, `nft list chain inet forge_metadata others`) // nor does anybody else read it
 }
 
 // userData is what the machine was told at its first boot.

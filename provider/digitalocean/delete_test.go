@@ -105,3 +105,22 @@ func TestNoTagScope(t *testing.T) {
 	require.Empty(t, api.Droplets())
 	require.Contains(t, api.Tags(), "forge:id:a")
 }
+
+// TestLostTagDelete has every first order to delete a tag go wrong.
+func TestLostTagDelete(t *testing.T) {
+	t.Parallel()
+	api, way, p := account(t, fake.Config{})
+	m, err := p.Create(t.Context(), spec(t, "a"))
+	require.NoError(t, err)
+	orders := make(map[string]int)
+	way.Fault = func(r *http.Request) fakecloud.Fault {
+		if r.Method != http.MethodDelete || !strings.Contains(r.URL.Path, "/tags/") {
+			return fakecloud.Fault{}
+		}
+		orders[r.URL.Path]++
+		return fakecloud.Fault{Cut: orders[r.URL.Path] == 1}
+	}
+	require.NoError(t, p.Delete(t.Context(), m.ID))
+	require.Len(t, orders, 2)
+	require.Equal(t, []string{"forge"}, api.Tags())
+}

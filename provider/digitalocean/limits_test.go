@@ -127,3 +127,23 @@ func TestOthersInTheAccount(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
+
+// TestOrderRefusedByLimit has the vendor refuse the order for its limit: its key waits
+// for the next try, which is told when to come.
+func TestOrderRefusedByLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		api, _, p := account(t, fake.Config{})
+		api.Refuse(order, http.StatusTooManyRequests, "too_many_requests", "API Rate limit exceeded.")
+		s := spec(t, "a")
+		_, err := p.Create(t.Context(), s)
+		var limited *provider.RateLimitError
+		require.ErrorAs(t, err, &limited)
+		require.Len(t, api.Keys(), 1)
+		time.Sleep(time.Until(limited.Reset))
+		m, err := p.Create(t.Context(), s)
+		require.NoError(t, err)
+		require.NoError(t, p.Delete(t.Context(), m.ID))
+		require.Empty(t, api.Keys())
+	})
+}

@@ -17,7 +17,7 @@ running | not* | hangs) ;; # "not run", "not started"
 esac
 install -d -m 0700 /run/forge
 [[ -e $waits ]] || : >"$waits"
-if [[ -n $(find "$waits" -mmin +4) ]]; then # more than four whole minutes
+if [[ -n $(find "$waits" -mmin +5) ]]; then
 	echo "cloud-init has not ended in 300 s, and its state is \"$state\": going on"
 	exit 0
 fi

@@ -59,7 +59,7 @@ func hostKey(private []byte) (string, error) {
 		return "", fmt.Errorf("%w: HostKey must be an ed25519 private key in OpenSSH PEM", provider.ErrInvalid)
 	}
 	var b strings.Builder
-	b.WriteString("#cloud-config\ndisable_root: false\nssh_deletekeys: true\nssh_genkeytypes: []\nssh_keys:\n  ed25519_private: |\n")
+	b.WriteString("#cloud-config\ndisable_root: false\nssh_deletekeys: true\nssh_genkeytypes: [ed25519]\nssh_keys:\n  ed25519_private: |\n")
 	for line := range strings.Lines(strings.TrimSpace(string(private))) {
 		b.WriteString("    " + strings.TrimSpace(line) + "\n")
 	}

@@ -59,19 +59,19 @@ func (p *Provider) readCatalog(ctx context.Context) (*provider.Catalog, error) {
 	if err != nil {
 		return nil, failure(err)
 	}
-	locations, _, err := pages(func(opts hcloud.ListOpts) ([]*hcloud.Location, *hcloud.Response, error) {
+	locations, err := pages(func(opts hcloud.ListOpts) ([]*hcloud.Location, *hcloud.Response, error) {
 		return p.client.Location.List(ctx, hcloud.LocationListOpts{ListOpts: opts})
 	})
 	if err != nil {
 		return nil, err
 	}
-	types, _, err := pages(func(opts hcloud.ListOpts) ([]*hcloud.ServerType, *hcloud.Response, error) {
+	types, err := pages(func(opts hcloud.ListOpts) ([]*hcloud.ServerType, *hcloud.Response, error) {
 		return p.client.ServerType.List(ctx, hcloud.ServerTypeListOpts{ListOpts: opts})
 	})
 	if err != nil {
 		return nil, err
 	}
-	found, _, err := pages(func(opts hcloud.ListOpts) ([]*hcloud.Image, *hcloud.Response, error) {
+	found, err := pages(func(opts hcloud.ListOpts) ([]*hcloud.Image, *hcloud.Response, error) {
 		return p.client.Image.List(ctx, hcloud.ImageListOpts{ListOpts: opts, Type: []hcloud.ImageType{hcloud.ImageTypeSystem},
 			Status: []hcloud.ImageStatus{hcloud.ImageStatusAvailable}, IncludeDeprecated: true})
 	})

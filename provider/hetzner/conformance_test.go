@@ -28,7 +28,7 @@ func TestConformance(t *testing.T) {
 			providertest.Test(t, w.Provider, &providertest.Options{
 				Spec:      func(n int) provider.Spec { return provider.Spec{Size: []string{"cx23", "cax11"}[n]} },
 				UnknownID: "4710001",
-				Timeout:   10 * time.Second,
+				Timeout:   time.Minute,
 				Poll:      time.Millisecond,
 				NoLogin:   true, // there is no machine behind the API
 			})

@@ -79,7 +79,7 @@ func (p *Provider) dropKeys(ctx context.Context, specID string) error {
 
 // keys lists the entries that forge made for an id.
 func (p *Provider) keys(ctx context.Context, specID string) (ours []*hcloud.SSHKey, err error) {
-	found, _, err := pages(func(opts hcloud.ListOpts) ([]*hcloud.SSHKey, *hcloud.Response, error) {
+	found, err := pages(func(opts hcloud.ListOpts) ([]*hcloud.SSHKey, *hcloud.Response, error) {
 		opts.LabelSelector = p.selector(specID)
 		return p.client.SSHKey.List(ctx, hcloud.SSHKeyListOpts{ListOpts: opts})
 	})

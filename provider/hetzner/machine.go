@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
@@ -14,12 +15,8 @@ import (
 	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
-const (
-	// perPage is the vendor's limit.
-	perPage = 50
-	// readings is how often a list is read that changed while it was.
-	readings = 3
-)
+// perPage is the vendor's limit.
+const perPage = 50
 
 // Get implements provider.Provider. Where many are asked for at once, all are
 // listed instead, so that an answer can be some seconds old.
@@ -90,47 +87,59 @@ func (p *Provider) all(ctx context.Context) (machines []*provider.Machine, reque
 	return machines, requests, err
 }
 
-// servers lists the servers that forge made, or made for an id.
+// servers lists the servers that forge made, or made for an id. It reads the pages
+// from the last to the first: a server moves to an earlier page when one before it is
+// deleted, and would be missed otherwise, and taken for gone.
 func (p *Provider) servers(ctx context.Context, specID string) (ours []*hcloud.Server, requests int, err error) {
-	found, requests, err := pages(func(opts hcloud.ListOpts) ([]*hcloud.Server, *hcloud.Response, error) {
-		opts.LabelSelector = p.selector(specID)
-		return p.client.Server.List(ctx, hcloud.ServerListOpts{ListOpts: opts, Sort: []string{"id:asc"}})
-	})
-	for _, srv := range found {
-		if id, ok := p.marked(srv.Labels); ok && (specID == "" || id == specID) {
-			ours = append(ours, srv)
+	found := make(map[int64]*hcloud.Server)
+	read := func(page int) (last int, err error) {
+		requests++
+		some, resp, err := p.client.Server.List(ctx, hcloud.ServerListOpts{
+			ListOpts: hcloud.ListOpts{Page: page, PerPage: perPage, LabelSelector: p.selector(specID)},
+			Sort:     []string{"id:asc"},
+		})
+		if err != nil {
+			return 0, failure(err)
+		}
+		for _, srv := range some {
+			if id, ok := p.marked(srv.Labels); ok && (specID == "" || id == specID) {
+				found[srv.ID] = srv
+			}
+		}
+		if resp.Meta.Pagination == nil {
+			return 1, nil
+		}
+		return resp.Meta.Pagination.LastPage, nil
+	}
+	last, err := read(1)
+	if last > 1 {
+		for page := last; page > 0 && err == nil; page-- {
+			_, err = read(page)
 		}
 	}
-	return ours, requests, err
+	if err != nil {
+		return nil, requests, err
+	}
+	for _, id := range slices.Sorted(maps.Keys(found)) {
+		ours = append(ours, found[id])
+	}
+	return ours, requests, nil
 }
 
-// pages reads a list, and says how many requests that took. One whose length changes
-// between its pages is read again: what moved to another page would be taken for
-// gone.
-func pages[T any](list func(hcloud.ListOpts) ([]T, *hcloud.Response, error)) (all []T, requests int, err error) {
-	for range readings {
-		all = nil
-		still, total := true, 0
-		for page := 1; page > 0; {
-			some, resp, err := list(hcloud.ListOpts{Page: page, PerPage: perPage})
-			requests++
-			if err != nil {
-				return nil, requests, failure(err)
-			}
-			all = append(all, some...)
-			next := 0
-			if meta := resp.Meta.Pagination; meta != nil {
-				next = meta.NextPage
-				still = still && (page == 1 || meta.TotalEntries == total)
-				total = meta.TotalEntries
-			}
-			page = next
+// pages reads a list of several pages, of what does not change while it is read.
+func pages[T any](list func(hcloud.ListOpts) ([]T, *hcloud.Response, error)) (all []T, err error) {
+	for page := 1; page > 0; {
+		some, resp, err := list(hcloud.ListOpts{Page: page, PerPage: perPage})
+		if err != nil {
+			return nil, failure(err)
 		}
-		if still {
-			return all, requests, nil
+		all = append(all, some...)
+		page = 0
+		if resp.Meta.Pagination != nil {
+			page = resp.Meta.Pagination.NextPage
 		}
 	}
-	return nil, requests, fmt.Errorf("%w: a list of the vendor does not keep still", provider.ErrUnavailable)
+	return all, nil
 }
 
 // machine describes a server.

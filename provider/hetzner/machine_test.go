@@ -2,6 +2,8 @@ package hetzner_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -57,7 +59,42 @@ func TestListReadsEveryPage(t *testing.T) {
 		seen[m.SpecID] = true
 	}
 	require.Len(t, seen, many)
-	require.Equal(t, 3, w.api.Taken("GET /servers"))
+	require.Equal(t, 4, w.api.Taken("GET /servers"), "the first of three pages twice")
+}
+
+// A server that is there all the time is listed, whatever goes meanwhile.
+func TestListWhileOthersAreDeleted(t *testing.T) {
+	t.Parallel()
+	const many = 220
+	var w *world
+	var ids []int64
+	deleted := 0
+	w = faulty(t, fake.Config{}, func(r *http.Request) fakecloud.Fault {
+		for range 30 { // before each page
+			other, err := http.NewRequestWithContext(r.Context(), http.MethodDelete, fmt.Sprint("https://api.hetzner.cloud/v1/servers/", ids[deleted]), nil)
+			require.NoError(t, err)
+			other.Header.Set("Authorization", "Bearer token")
+			w.api.ServeHTTP(httptest.NewRecorder(), other)
+			deleted++
+		}
+		return fakecloud.Fault{}
+	})
+	for n := range many {
+		ids = append(ids, w.api.AddServer(fmt.Sprint("a-", n), map[string]string{"forge": "forge", "forge-id": fmt.Sprint(n)}))
+	}
+	list, err := w.List(t.Context())
+	require.NoError(t, err)
+	listed := make(map[string]bool)
+	for _, m := range list {
+		require.False(t, listed[m.ID], "none twice")
+		listed[m.ID] = true
+	}
+	left := w.api.Servers()
+	require.NotEmpty(t, left)
+	require.Less(t, len(left), many-60)
+	for _, srv := range left {
+		require.True(t, listed[fmt.Sprint(srv.ID)])
+	}
 }
 
 // Many who ask at once are answered by lists.

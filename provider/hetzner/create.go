@@ -3,29 +3,13 @@ package hetzner
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
 
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/provider/cloud"
-)
-
-const (
-	// aftermath is how long it may take to find out what became of a request,
-	// also when the context of it has ended.
-	aftermath = time.Minute
-	// lockedFor is how long a new server may be locked before its backups can be
-	// switched on, looked at every lockedPoll.
-	lockedFor  = time.Minute
-	lockedPoll = 5 * time.Second
-	// shownTries is how often a server is looked for that has to be there, every
-	// shownPoll.
-	shownTries = 4
-	shownPoll  = time.Second
 )
 
 // Create implements provider.Provider. Spec.AuthorizedKey is required, Region and
@@ -148,101 +132,4 @@ func (p *Provider) make(ctx context.Context, spec provider.Spec, opts hcloud.Ser
 		return p.settle(ctx, spec, err)
 	}
 	return made.Server, nil
-}
-
-// settle finds out what became of a request for a server that ended with an error:
-// it returns the server if there is one.
-func (p *Provider) settle(ctx context.Context, spec provider.Spec, cause error) (*hcloud.Server, error) {
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
-	defer cancel()
-	switch {
-	case hcloud.IsError(cause, hcloud.ErrorCodeUniquenessError):
-		srv, err := p.named(after, spec)
-		if errors.Is(err, provider.ErrConflict) {
-			err = p.undo(ctx, spec.ID, err)
-		}
-		return srv, err
-	case ambiguous(cause):
-		srv, err := p.find(after, spec.ID)
-		if err != nil {
-			return nil, fmt.Errorf("%w (it was looked for because of: %w)", err, cause)
-		}
-		if srv != nil {
-			p.log.InfoContext(ctx, "hetzner: a server was made, though the answer was lost", "server", srv.ID, "error", cause)
-			return srv, nil
-		}
-	}
-	return nil, p.undo(ctx, spec.ID, refusal(cause))
-}
-
-// undo removes the entry of the key of a server that was not made. It returns why
-// it was not; or, while the entry is still there, what is to be tried again.
-func (p *Provider) undo(ctx context.Context, specID string, cause error) error {
-	if errors.Is(cause, provider.ErrRateLimit) {
-		return cause // it is tried again, and needs the entry
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
-	defer cancel()
-	if err := p.dropKeys(ctx, specID); err != nil {
-		return fmt.Errorf("remove the key's entry: %w (the server was not made: %s)", err, cause.Error())
-	}
-	return cause
-}
-
-// named finds the server that has the name of a spec already. One that was made a
-// moment ago may not be shown yet.
-func (p *Provider) named(ctx context.Context, spec provider.Spec) (srv *hcloud.Server, err error) {
-	for try := 1; srv == nil; try++ {
-		srv, _, err = p.client.Server.GetByName(ctx, spec.Name)
-		switch {
-		case err != nil:
-			return nil, failure(err)
-		case srv == nil && try == shownTries:
-			return nil, fmt.Errorf("%w: a server named %q exists, and is not shown yet", provider.ErrUnavailable, spec.Name)
-		case srv == nil:
-			if err := sleep(ctx, shownPoll); err != nil {
-				return nil, err
-			}
-		}
-	}
-	id, ours := p.marked(srv.Labels)
-	switch {
-	case ours && id == spec.ID:
-		return srv, nil
-	case ours:
-		return nil, fmt.Errorf("%w: the name %q is that of server %d, which is forge's %s: choose another name", provider.ErrConflict, spec.Name, srv.ID, id)
-	}
-	return nil, fmt.Errorf("%w: the name %q is that of server %d, which forge did not make: choose another name", provider.ErrConflict, spec.Name, srv.ID)
-}
-
-// backUp switches backups on, which can be repeated. A new server is not found, and
-// then locked, for a while.
-func (p *Provider) backUp(ctx context.Context, srv *hcloud.Server) error {
-	if srv.BackupWindow != "" {
-		return nil
-	}
-	for deadline := time.Now().Add(lockedFor); ; {
-		_, _, err := p.client.Server.EnableBackup(ctx, srv, "")
-		p.fleet.Changed(formatID(srv.ID))
-		switch {
-		case !hcloud.IsError(err, hcloud.ErrorCodeLocked, hcloud.ErrorCodeNotFound):
-			return failure(err)
-		case time.Now().After(deadline):
-			return fmt.Errorf("%w: %w", provider.ErrUnavailable, err)
-		}
-		if err := sleep(ctx, lockedPoll); err != nil {
-			return err
-		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

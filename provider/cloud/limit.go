@@ -143,7 +143,7 @@ func (l *Limiter) Seen(left int, next time.Time) {
 	if left > 0 {
 		next = now.Add(l.every)
 	}
-	if l.known && l.inFlight > 1 { // answers overtake each other
+	if l.known && l.inFlight-l.booked > 1 { // answers overtake each other
 		left = min(left, l.left)
 	}
 	l.known, l.left, l.next = true, left, next.Add(time.Duration(l.booked)*l.every)

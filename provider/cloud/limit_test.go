@@ -284,6 +284,35 @@ func TestAnswersOvertakeEachOther(t *testing.T) {
 	})
 }
 
+// A limit that is lifted at once, as by the hour, is learned of though others wait.
+func TestLiftedLimitIsLearnedOf(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := cloud.NewLimiter(cloud.Limits{Every: time.Second})
+		l.Seen(0, time.Now())
+		first, err := l.Take(t.Context())
+		require.NoError(t, err)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			done, err := l.Take(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			done()
+		})
+		synctest.Wait()
+		l.Seen(1000, time.Time{})
+		first()
+		for range 900 {
+			done, err := l.Take(t.Context())
+			require.NoError(t, err)
+			defer done()
+		}
+		wg.Wait()
+	})
+}
+
 func TestTakeHonoursItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

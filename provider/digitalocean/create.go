@@ -169,7 +169,14 @@ func (p *Provider) settle(ctx context.Context, spec provider.Spec, cause error) 
 			return d, nil
 		}
 	}
-	return nil, p.undo(ctx, spec, refusal(cause))
+	cause = refusal(cause)
+	if errors.Is(cause, provider.ErrInvalid) {
+		// Another process that made the same droplet and could not removed the entry.
+		if _, _, err := p.client.Keys.GetByFingerprint(ctx, keyFingerprint(spec)); gone(err) {
+			return nil, fmt.Errorf("%w: the key's entry was removed meanwhile: %s", provider.ErrUnavailable, cause.Error())
+		}
+	}
+	return nil, p.undo(ctx, spec, cause)
 }
 
 // look looks for a droplet that may have been made a moment ago, and does so once

@@ -1,11 +1,16 @@
 package digitalocean_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-797f2c2c/forge/internal/fakecloud"
 	fake "github.com/seed-797f2c2c/forge/internal/fakecloud/digitalocean"
 	"github.com/seed-797f2c2c/forge/provider"
 )
@@ -58,4 +63,28 @@ func TestSharedKey(t *testing.T) {
 	require.NoError(t, p.Delete(t.Context(), one.ID))
 	require.Empty(t, api.Keys())
 	require.Equal(t, []string{"forge"}, api.Tags())
+}
+
+// TestKeyThatAnotherRemoves has another process, which could not make the same
+// droplet, remove the entry that this one is about to name.
+func TestKeyThatAnotherRemoves(t *testing.T) {
+	t.Parallel()
+	api, way, p := account(t, fake.Config{})
+	var once sync.Once
+	way.Fault = func(r *http.Request) fakecloud.Fault {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/droplets") {
+			once.Do(func() {
+				other := httptest.NewRequestWithContext(r.Context(), http.MethodDelete, fmt.Sprint("/v2/account/keys/", api.Keys()[0].ID), nil)
+				other.Header.Set("Authorization", "Bearer token")
+				api.ServeHTTP(httptest.NewRecorder(), other)
+			})
+		}
+		return fakecloud.Fault{}
+	}
+	s := spec(t, "a")
+	_, err := p.Create(t.Context(), s)
+	require.ErrorIs(t, err, provider.ErrUnavailable)
+	_, err = p.Create(t.Context(), s)
+	require.NoError(t, err)
+	require.Equal(t, 1, api.Made())
 }

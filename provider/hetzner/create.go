@@ -129,7 +129,7 @@ func (p *Provider) make(ctx context.Context, spec provider.Spec, opts hcloud.Ser
 	opts.SSHKeys = []*hcloud.SSHKey{key}
 	made, _, err := p.client.Server.Create(ctx, opts)
 	if err != nil {
-		return p.settle(ctx, spec, err)
+		return p.settle(ctx, spec, key.Fingerprint, err)
 	}
 	return made.Server, nil
 }

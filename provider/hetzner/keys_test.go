@@ -1,7 +1,10 @@
 package hetzner_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -65,4 +68,28 @@ func TestKeyOfAnEarlierTry(t *testing.T) {
 		require.NoError(t, use(t, w.api, "token").Delete(t.Context(), m.ID))
 		require.Empty(t, w.api.Keys())
 	})
+}
+
+// Another process, which could not make the same server, removes the entry that this
+// one is about to name.
+func TestKeyThatAnotherRemoves(t *testing.T) {
+	t.Parallel()
+	var api *fake.API
+	var once sync.Once
+	w := faulty(t, fake.Config{}, func(r *http.Request) fakecloud.Fault {
+		if r.URL.Path == "/v1/servers" && r.Method == http.MethodPost {
+			once.Do(func() {
+				other := httptest.NewRequestWithContext(r.Context(), http.MethodDelete, fmt.Sprint("/v1/ssh_keys/", api.Keys()[0].ID), nil)
+				other.Header.Set("Authorization", "Bearer token")
+				api.ServeHTTP(httptest.NewRecorder(), other)
+			})
+		}
+		return fakecloud.Fault{}
+	})
+	api = w.api
+	_, err := w.Create(t.Context(), spec(1))
+	require.ErrorIs(t, err, provider.ErrUnavailable)
+	_, err = w.Create(t.Context(), spec(1))
+	require.NoError(t, err)
+	require.Equal(t, 1, api.Made())
 }

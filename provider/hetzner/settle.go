@@ -21,9 +21,9 @@ const (
 	shownPoll  = time.Second
 )
 
-// settle finds out what became of a request for a server that ended with an error:
-// it returns the server if there is one.
-func (p *Provider) settle(ctx context.Context, spec provider.Spec, cause error) (*hcloud.Server, error) {
+// settle finds out what became of a request for a server with a key that ended with
+// an error: it returns the server if there is one.
+func (p *Provider) settle(ctx context.Context, spec provider.Spec, fingerprint string, cause error) (*hcloud.Server, error) {
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
 	defer cancel()
 	switch {
@@ -43,7 +43,14 @@ func (p *Provider) settle(ctx context.Context, spec provider.Spec, cause error) 
 			return srv, nil
 		}
 	}
-	return nil, p.undo(ctx, spec.ID, refusal(cause))
+	cause = refusal(cause)
+	if errors.Is(cause, provider.ErrInvalid) {
+		// Another process that made the same server and could not removed the entry.
+		if entry, _, err := p.client.SSHKey.GetByFingerprint(after, fingerprint); err == nil && entry == nil {
+			return nil, fmt.Errorf("%w: the key's entry was removed meanwhile: %s", provider.ErrUnavailable, cause.Error())
+		}
+	}
+	return nil, p.undo(ctx, spec.ID, cause)
 }
 
 // undo removes the entry of the key of a server that was not made. It returns why

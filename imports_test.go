@@ -15,7 +15,7 @@ var heavy = []string{
 	"github.com/jackc/pgx", "github.com/riverqueue/river", "modernc.org/sqlite", "github.com/digitalocean/godo",
 	"github.com/hetznercloud/hcloud-go", "github.com/tink-crypto/tink-go", "github.com/stretchr/testify",
 	"github.com/vbauerster/mpb", "pgregory.net/rapid", "go.opentelemetry.io", "github.com/prometheus", "github.com/pressly/goose",
-	"github.com/getkin/kin-openapi",
+	"github.com/getkin/kin-openapi", "github.com/vultr/govultr",
 }
 
 // needs are those of them that an adapter is for.
@@ -28,6 +28,7 @@ var needs = map[string][]string{
 	"./provider/digitalocean": {"github.com/digitalocean/godo"},
 	// Its metrics are an option, which the library links in any case.
 	"./provider/hetzner": {"github.com/hetznercloud/hcloud-go", "github.com/prometheus"},
+	"./provider/vultr":   {"github.com/vultr/govultr"},
 }
 
 const module = "github.com/seed-797f2c2c/forge"
@@ -47,6 +48,7 @@ func TestNothingLinksWhatItDoesNotNeed(t *testing.T) {
 		"./provider/cloud":        {"provider", "provider/cloud"},
 		"./provider/digitalocean": append([]string{"provider/digitalocean", "provider/cloud"}, leaves...),
 		"./provider/hetzner":      append([]string{"provider/hetzner", "provider/cloud"}, leaves...),
+		"./provider/vultr":        append([]string{"provider/vultr", "provider/cloud"}, leaves...),
 		"./store/memory":          append([]string{"store/memory", "store/internal", "internal", "queue/memory", ""}, leaves...),
 		"./store/postgres":        append([]string{"store/postgres", "store/internal", "internal", "queue/memory", ""}, leaves...),
 		"./store/sqlite":          append([]string{"store/sqlite", "store/internal", "internal", "queue/memory", ""}, leaves...),

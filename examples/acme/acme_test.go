@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,6 +66,28 @@ func TestLostAnswersMakeNoSecondServer(t *testing.T) {
 			require.Empty(t, a.keys, "seed %d", seed)
 		})
 	}
+}
+
+// The answer to the order is a proxy's, and the list is behind: the server is there.
+func TestServerIsLookedForUntilTheListHasIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &api{behind: 2}
+		h := a.handler()
+		p := connect(t, &wire{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost && r.URL.Path == "/v1/servers" {
+				h.ServeHTTP(httptest.NewRecorder(), r)
+				http.Error(w, "<html>not today</html>", http.StatusForbidden)
+				return
+			}
+			h.ServeHTTP(w, r)
+		})}, "secret")
+		m, err := p.Create(t.Context(), spec(t, "s1"))
+		require.NoError(t, err)
+		require.Equal(t, a.servers[0]["id"], m.ID)
+		require.Equal(t, 1, a.made)
+		require.Len(t, a.keys, 1)
+	})
 }
 
 // again tries what passes until it works, as forge does.

@@ -23,6 +23,7 @@ type api struct {
 	servers []map[string]any
 	keys    []map[string]any
 	made    int
+	behind  int // lists of servers that do not have the last one yet
 }
 
 func (a *api) handler() http.Handler {
@@ -33,7 +34,12 @@ func (a *api) handler() http.Handler {
 			{"name": "arm", "cores": 2, "memory": 4096, "disk": 40, "monthly": "3.50", "hourly": "0.005", "arm": true, "available_in": ["fra1", "ams2"]}]}`)
 	})
 	mux.HandleFunc("GET /v1/servers", a.locked(func(w http.ResponseWriter, r *http.Request) {
-		answer(w, http.StatusOK, page(r, "servers", a.servers))
+		shown := a.servers
+		if a.behind > 0 && len(shown) > 0 {
+			a.behind--
+			shown = shown[:len(shown)-1]
+		}
+		answer(w, http.StatusOK, page(r, "servers", shown))
 	}))
 	mux.HandleFunc("POST /v1/servers", a.locked(func(w http.ResponseWriter, r *http.Request) {
 		s := a.add(r)

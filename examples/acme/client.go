@@ -17,7 +17,8 @@ import (
 
 // newClient makes a client whose only retries are those of cloud.Transport. Where
 // the vendor has a library, it gets this client, and its own retries are switched
-// off: they would send a create twice.
+// off: they would send a create twice. A library that makes texts of errors needs a
+// RoundTripper of yours on top of cloud.Transport, which keeps what went wrong.
 func newClient(base http.RoundTripper) *http.Client {
 	return &http.Client{
 		Timeout: time.Minute,
@@ -30,7 +31,8 @@ func newClient(base http.RoundTripper) *http.Client {
 	}
 }
 
-// budget reads what an answer says of the rate limit.
+// budget reads what an answer says of the rate limit. It is asked at a 429 too: where
+// the vendor's says nothing, this is the place for when to come back.
 func budget(resp *http.Response) (left int, next time.Time, ok bool) {
 	left, err := strconv.Atoi(resp.Header.Get("RateLimit-Remaining"))
 	return left, time.Now().Add(time.Second), err == nil
@@ -48,6 +50,8 @@ func (e *Error) Error() string { return fmt.Sprintf("%d %s: %s", e.Status, e.Cod
 // meaning says what the vendor's error is to a caller, and what to do about it.
 func (e *Error) meaning() (advice string, kind error) {
 	switch {
+	case e.Code == "": // it was not the vendor that spoke, but something on the way
+		return "", provider.ErrUnavailable
 	case e.Status == http.StatusUnauthorized:
 		return "make a new API token", provider.ErrAuth
 	case e.Status == http.StatusForbidden:
@@ -74,7 +78,7 @@ func ambiguous(err error) bool {
 	case err == nil, errors.Is(err, provider.ErrRateLimit): // which is refused before it does anything
 		return false
 	case errors.As(err, &told):
-		return told.Status >= http.StatusInternalServerError || told.Status == http.StatusConflict
+		return told.Code == "" || told.Status >= http.StatusInternalServerError || told.Status == http.StatusConflict
 	}
 	return true
 }

@@ -17,9 +17,15 @@ import (
 	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
-// aftermath is how long it may take to find out what became of a request, also when
-// the caller has left.
-const aftermath = time.Minute
+const (
+	// aftermath is how long it may take to find out what became of a request, also
+	// when the caller has left.
+	aftermath = time.Minute
+	// looks is how often a server is looked for that may have been made, as a list may
+	// be behind, with a pause between two.
+	looks = 3
+	pause = 2 * time.Second
+)
 
 // The labels that forge's machines and keys bear.
 const (
@@ -119,7 +125,12 @@ func (p *Provider) make(ctx context.Context, specID string, order Server) (*Serv
 	}
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
 	defer cancel()
-	if ambiguous(cause) {
+	for n := 0; n < looks && ambiguous(cause); n++ {
+		if n > 0 {
+			if err := sleep(after, pause); err != nil {
+				return nil, err
+			}
+		}
 		s, err := p.find(after, specID)
 		if err != nil {
 			return nil, fmt.Errorf("%w (it was looked for because of: %w)", err, cause)

@@ -68,13 +68,20 @@ func (p *Provider) remove(ctx context.Context, id string) error {
 		case cause != nil && m.Status != provider.StatusOff:
 			return cause // the order did not arrive
 		}
-		select {
-		case <-time.After(2 * time.Second):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := sleep(ctx, pause); err != nil {
+			return err
 		}
 	}
 	return fmt.Errorf("%w: the server is still there", provider.ErrUnavailable)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // one asks for one machine. What forge did not make is not there.

@@ -45,7 +45,8 @@ type listing struct {
 	err     error
 }
 
-// Get returns a machine, as it was at most Age ago. Its Vendor is shared with
+// Get returns a machine, as it was at most Age ago. One that a list does not have, as it
+// was just made, is asked for. Its Vendor is shared with
 // others, to be read and not changed.
 func (f *Fleet) Get(ctx context.Context, id string) (*provider.Machine, error) {
 	if err := ctx.Err(); err != nil {

@@ -19,13 +19,15 @@ const remembered = time.Hour
 
 // Limits are the rate limits of a vendor's API.
 type Limits struct {
-	// Every is how often the vendor gives one request back when none is left.
+	// Every is how often the vendor gives one request back when none is left. Where
+	// its answers say nothing of that, it counts after a 429.
 	Every time.Duration
 	// Windows are limits that the vendor's answers say nothing of.
 	Windows []Window
 }
 
-// Window is N requests, at least one, in any span of Per.
+// Window is N requests, at least one, in any span of Per. Not every request is on its
+// way for as long as the others, so N is to be a little less than the vendor's.
 type Window struct {
 	N   int
 	Per time.Duration

@@ -30,8 +30,9 @@ type Transport struct {
 	// Limiter is the one of the account.
 	Limiter *Limiter
 	// Budget reads from an answer how many requests are left, and when there is
-	// one more if none is. It reports whether the answer says so. Defaults to
-	// answers that do not.
+	// one more if none is. It reports whether the answer says so. It is asked at a
+	// 429 too, after which a minute is waited where neither it nor the Retry-After
+	// of the answer says how long. Defaults to answers that do not.
 	Budget func(*http.Response) (left int, next time.Time, ok bool)
 }
 

@@ -69,18 +69,14 @@ func TestRefusedCreate(t *testing.T) {
 	require.ErrorIs(t, err, provider.ErrCapacity)
 	require.ErrorContains(t, err, "vc2-1c-1gb is not available in ewr")
 
-	half := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet {
-			_, _ = w.Write([]byte(`{}`))
-			return
-		}
-		c.ServeHTTP(w, r)
-	})
-	p, err := vultr.New(vultr.Config{APIKey: secret.New(fake.Key), Region: "fra", Size: "vc2-1c-1gb", Transport: &fakecloud.Transport{Handler: half}})
-	require.NoError(t, err)
-	_, err = p.Create(t.Context(), spec(t, "s1"))
-	require.ErrorIs(t, err, provider.ErrUnavailable)
-	require.Zero(t, c.Made)
+	for answer, says := range map[string]string{`{}`: "nothing of its other pages", `<html>`: "no JSON", ``: "nothing of its other pages"} {
+		half := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) })
+		p, err := vultr.New(vultr.Config{APIKey: secret.New(fake.Key), Region: "fra", Size: "vc2-1c-1gb", Transport: &fakecloud.Transport{Handler: half}})
+		require.NoError(t, err)
+		_, err = p.Create(t.Context(), spec(t, "s1"))
+		require.ErrorIs(t, err, provider.ErrUnavailable)
+		require.ErrorContains(t, err, says)
+	}
 }
 
 // A caller who leaves while the order is on its way leaves no instance unaccounted for.

@@ -224,7 +224,7 @@ func refuse(w http.ResponseWriter, status int, message string) {
 }
 
 func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", "application/json; charset=utf-8") // as something on the way may write it
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)
 }

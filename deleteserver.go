@@ -111,6 +111,11 @@ func (c *core) deleteServer(ctx context.Context, w *work) error {
 			return err
 		}
 	}
+	if cleaner, ok := p.(provider.Cleaner); ok {
+		if err := cleaner.Clean(ctx, provider.Spec{ID: srv.ID, AuthorizedKey: srv.PublicKey}); err != nil {
+			return err
+		}
+	}
 	c.pool.Forget(srv.ID)
 	var sites []*Site
 	err = w.view(ctx, func(tx Tx) (err error) {

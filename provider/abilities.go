@@ -25,3 +25,13 @@ type Resizer interface {
 type Rebuilder interface {
 	Rebuild(ctx context.Context, id, image string) error
 }
+
+// Cleaner is implemented by providers where something may be left without a
+// machine, such as the entry of its key: after a create that was broken off, or
+// when somebody else deleted the machine.
+type Cleaner interface {
+	// Clean removes what Create made for a spec besides a machine. There is no
+	// machine any more; of the spec, ID and AuthorizedKey are given. That
+	// nothing is left is no error.
+	Clean(ctx context.Context, spec Spec) error
+}

@@ -46,6 +46,7 @@ var (
 	_ provider.Provider  = (*Provider)(nil)
 	_ provider.Lister    = (*Provider)(nil) // for the sweep of what is orphaned
 	_ provider.Cataloger = (*Provider)(nil)
+	_ provider.Cleaner   = (*Provider)(nil)
 	_ provider.Power     = (*Provider)(nil)
 )
 

@@ -206,3 +206,11 @@ func (p *Provider) dropKeys(ctx context.Context, specID string) error {
 	}
 	return nil
 }
+
+// Clean implements provider.Cleaner.
+func (p *Provider) Clean(ctx context.Context, spec provider.Spec) error {
+	if err := p.dropKeys(cloud.Operation(ctx), spec.ID); err != nil {
+		return fmt.Errorf("acme: clean up after %s: %w", spec.ID, err)
+	}
+	return nil
+}

@@ -63,6 +63,7 @@ var (
 	_ provider.Provider  = (*Provider)(nil)
 	_ provider.Lister    = (*Provider)(nil)
 	_ provider.Cataloger = (*Provider)(nil)
+	_ provider.Cleaner   = (*Provider)(nil)
 	_ provider.Power     = (*Provider)(nil)
 	_ provider.Resizer   = (*Provider)(nil)
 	_ provider.Rebuilder = (*Provider)(nil)

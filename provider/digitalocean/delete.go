@@ -146,3 +146,11 @@ func (p *Provider) dropTag(ctx context.Context, tag string) error {
 		}
 	}
 }
+
+// Clean implements provider.Cleaner.
+func (p *Provider) Clean(ctx context.Context, spec provider.Spec) error {
+	if err := p.dropKey(cloud.Operation(ctx), spec.ID, keyFingerprint(spec)); err != nil {
+		return fmt.Errorf("digitalocean: clean up after %s: %w", spec.ID, err)
+	}
+	return nil
+}

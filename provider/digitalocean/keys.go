@@ -53,6 +53,9 @@ func keyFingerprint(spec provider.Spec) string {
 
 // dropKey removes the entry of a key, if forge made it for this id.
 func (p *Provider) dropKey(ctx context.Context, specID, fingerprint string) error {
+	if fingerprint == "" {
+		return nil
+	}
 	key, _, err := p.client.Keys.GetByFingerprint(ctx, fingerprint)
 	switch {
 	case gone(err):

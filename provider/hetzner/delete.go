@@ -110,3 +110,11 @@ func (p *Provider) waitGone(ctx context.Context, id string, cause error) error {
 		}
 	}
 }
+
+// Clean implements provider.Cleaner.
+func (p *Provider) Clean(ctx context.Context, spec provider.Spec) error {
+	if err := p.dropKeys(cloud.Operation(ctx), spec.ID); err != nil {
+		return fmt.Errorf("hetzner: clean up after %s: %w", spec.ID, err)
+	}
+	return nil
+}

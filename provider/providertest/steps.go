@@ -244,6 +244,13 @@ func (s *suite) deletes(t *testing.T) {
 	}
 	s.gone(t, s.b.ID)
 	s.requireNone(t)
+	if c, ok := s.p.(provider.Cleaner); ok {
+		for range 2 {
+			s.order(t, "clean up", func(ctx context.Context) error {
+				return c.Clean(ctx, provider.Spec{ID: s.a.SpecID, AuthorizedKey: s.first.AuthorizedKey})
+			})
+		}
+	}
 }
 
 func (s *suite) gone(t *testing.T, id string) {

@@ -166,3 +166,11 @@ func address(text string) netip.Addr {
 	}
 	return a
 }
+
+// Clean implements provider.Cleaner.
+func (p *Provider) Clean(ctx context.Context, spec provider.Spec) error {
+	if err := p.dropKeys(cloud.Operation(ctx), spec.ID); err != nil {
+		return fmt.Errorf("vultr: clean up after %s: %w", spec.ID, err)
+	}
+	return nil
+}

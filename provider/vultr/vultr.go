@@ -55,6 +55,7 @@ var (
 	_ provider.Provider  = (*Provider)(nil)
 	_ provider.Lister    = (*Provider)(nil)
 	_ provider.Cataloger = (*Provider)(nil)
+	_ provider.Cleaner   = (*Provider)(nil)
 	_ provider.Power     = (*Provider)(nil)
 )
 

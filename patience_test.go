@@ -39,8 +39,14 @@ func (s *leaving) View(ctx context.Context, fn func(forge.Tx) error) error {
 	}
 	err := s.Store.View(ctx, fn)
 	s.note(err)
+	if seen, ok := ctx.Value(seenKey{}).(func()); ok && err == nil {
+		seen()
+	}
 	return err
 }
+
+// seenKey is that of a func in a context, called when something was read with it.
+type seenKey struct{}
 
 func (s *leaving) Log(ctx context.Context, action string, from int64) iter.Seq2[forge.Line, error] {
 	return func(yield func(forge.Line, error) bool) {
@@ -149,10 +155,11 @@ func (l *tale) events(at func(int64)) (h heard) {
 	return h
 }
 
-// wait waits for the end.
-func (l *tale) wait(func(int64)) (h heard) {
+// wait waits for the end, and calls at when it has looked for the first time.
+func (l *tale) wait(at func(int64)) (h heard) {
 	began := time.Now()
-	_, h.err = l.Actions.Wait(l.t.Context(), l.action.ID)
+	looked := sync.OnceFunc(func() { at(100) })
+	_, h.err = l.Actions.Wait(context.WithValue(l.t.Context(), seenKey{}, looked), l.action.ID)
 	h.after = time.Since(began)
 	return h
 }
@@ -283,7 +290,7 @@ func TestFollowersBearARestartOfPostgres(t *testing.T) {
 	l := newTale(t, store, queuememory.New(queuememory.Config{}))
 	l.say(600) // more than is read at once, of either kind
 	var reached sync.WaitGroup
-	reached.Add(2)
+	reached.Add(3)
 	stopped := make(chan struct{})
 	told := l.begin(func(n int64) {
 		if n == 100 {

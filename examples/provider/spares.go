@@ -64,21 +64,32 @@ func (s *spares) Create(ctx context.Context, spec provider.Spec) (*provider.Mach
 	if err != nil {
 		return nil, err
 	}
+	claim, err := s.write(spec)
+	if err != nil {
+		return nil, fmt.Errorf("spares: %w", err)
+	}
+	defer func() { _ = os.Remove(claim) }()
 	for _, address := range addresses {
-		claim, err := os.OpenFile(s.claim(address), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if errors.Is(err, fs.ErrExist) {
-			continue
-		}
-		if err != nil {
+		err := os.Link(claim, s.claim(address))
+		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("spares: %w", err)
 		}
-		_, err = fmt.Fprintf(claim, "%s\n%s\n%s\n", spec.ID, spec.Name, time.Now().UTC().Format(time.RFC3339))
-		if err := errors.Join(err, claim.Close()); err != nil {
-			return nil, fmt.Errorf("spares: %w", err)
+		m, err := s.Get(ctx, address)
+		if err == nil && m.SpecID == spec.ID || err != nil && !errors.Is(err, provider.ErrNotFound) {
+			return m, err
 		}
-		return s.Get(ctx, address)
 	}
 	return nil, fmt.Errorf("spares: %w: all %d machines are taken", provider.ErrCapacity, len(addresses))
+}
+
+// write writes a claim beside the others, so that it takes its place all at once.
+func (s *spares) write(spec provider.Spec) (name string, err error) {
+	f, err := os.CreateTemp(s.claims, ".claim-")
+	if err != nil {
+		return "", err
+	}
+	_, err = fmt.Fprintf(f, "%s\n%s\n%s\n", spec.ID, spec.Name, time.Now().UTC().Format(time.RFC3339))
+	return f.Name(), errors.Join(err, f.Close())
 }
 
 // Get returns a machine that a server has. Its id is its address.
@@ -98,7 +109,7 @@ func (s *spares) Get(ctx context.Context, id string) (*provider.Machine, error) 
 	}
 	lines := strings.Split(string(claim), "\n")
 	if len(lines) < 4 {
-		return nil, fmt.Errorf("spares: %w: the claim of %s is half written; remove it", provider.ErrConflict, id)
+		return nil, fmt.Errorf("spares: %w: the claim of %s is broken; remove it", provider.ErrConflict, id)
 	}
 	taken, err := time.Parse(time.RFC3339, lines[2])
 	if err != nil {
@@ -133,6 +144,9 @@ func (s *spares) List(ctx context.Context) ([]*provider.Machine, error) {
 	var machines []*provider.Machine
 	for _, claim := range claims {
 		m, err := s.Get(ctx, claim.Name())
+		if errors.Is(err, provider.ErrNotFound) { // given back meanwhile, or not a claim yet
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

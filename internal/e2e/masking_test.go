@@ -43,7 +43,8 @@ func (p *planter) of(id string) map[string]string {
 	defer p.mu.Unlock()
 	found := maps.Clone(p.values)
 	maps.DeleteFunc(found, func(place, _ string) bool {
-		return !strings.Contains(place, id) || strings.HasPrefix(place, "actions/") || strings.HasSuffix(place, "/environment")
+		return !strings.Contains(place, id) || strings.HasPrefix(place, "actions/") || strings.HasSuffix(place, "/environment") ||
+			strings.HasSuffix(place, "/host_key") // the given one, which opens nothing after the first contact
 	})
 	return found
 }
@@ -136,7 +137,7 @@ func TestNoSecretIsSeen(t *testing.T) {
 	e, srv := theServer(t)
 	thief := newSite(t, e, srv, forge.SiteOpts{})
 	s := newLeaker(t, e, srv)
-	require.Len(t, s.secrets, 4+3+4, "%v", slices.Sorted(maps.Keys(s.secrets)))
+	require.Len(t, s.secrets, 3+3+4, "%v", slices.Sorted(maps.Keys(s.secrets)))
 	var short []string
 	for _, value := range s.secrets {
 		if !strings.Contains(value, "\n") {

@@ -34,7 +34,7 @@ http {
 END
 ip netns exec metadata nginx -c /run/metadata.conf`
 
-const noMetadata = `kill "$(</run/metadata.pid)"; rm /run/metadata.*
+const noMetadata = `kill "$(</run/metadata.pid)"; rm -f /run/metadata.*
 ip netns delete metadata`
 
 // asksMetadata prints what each address says, or that it refuses.

@@ -3,6 +3,8 @@
 cd -- "$1" || exit
 exec 9>>supervisor
 flock 9 # held as long as this lives
+asked=
+trap 'asked=1' TERM # may come as soon as the claim is there
 mkdir claim 2>/dev/null || exit
 echo $$ >supervisor
 exec >/dev/null # the claim is there: lets the starter go on
@@ -19,7 +21,6 @@ terminate() {
 	kill -KILL -- "-$group"
 }
 grace=$5
-trap 'woken=1; terminate "$grace"' TERM
 
 # setsid --wait complains on stderr of a child that ended by a signal, and exits
 # with its number: a shell cannot tell that from an exit with 128 and more.
@@ -28,6 +29,8 @@ setsid --fork --wait bash -c 'echo $$ >pgid; umask 022; exec 2>&1 9>&-; exec "$@
 	setpriv --reuid="$2" --regid="$3" --init-groups -- env -i HOME="$4" /bin/bash launch "$1" \
 	<environ >>log 2>signaled &
 child=$!
+trap 'woken=1; terminate "$grace"' TERM
+[[ -z $asked ]] || terminate "$grace"
 while
 	woken=
 	wait "$child"

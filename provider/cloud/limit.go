@@ -73,13 +73,9 @@ func (l *Limiter) Take(ctx context.Context) (done func(), err error) {
 	done = sync.OnceFunc(func() { l.drop(&l.inFlight, 1) })
 	if wait > 0 {
 		defer l.drop(&l.booked, booked)
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
+		if err := Sleep(ctx, wait); err != nil {
 			done()
-			return nil, ctx.Err()
+			return nil, err
 		}
 	}
 	return done, nil

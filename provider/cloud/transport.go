@@ -54,12 +54,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			_, _ = io.CopyN(io.Discard, resp.Body, drained)
 			_ = resp.Body.Close()
 		}
-		timer := time.NewTimer(wait.NextBackOff())
-		select {
-		case <-timer.C:
-		case <-r.Context().Done():
-			timer.Stop()
-			return nil, r.Context().Err()
+		if err := Sleep(r.Context(), wait.NextBackOff()); err != nil {
+			return nil, err
 		}
 	}
 }

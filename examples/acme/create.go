@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -17,15 +16,9 @@ import (
 	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
-const (
-	// aftermath is how long it may take to find out what became of a request, also
-	// when the caller has left.
-	aftermath = time.Minute
-	// looks is how often a server is looked for that may have been made, as a list may
-	// be behind, with a pause between two.
-	looks = 3
-	pause = 2 * time.Second
-)
+// looks is how often a server is looked for that may have been made, as a list may be
+// behind.
+const looks = 3
 
 // The labels that forge's machines and keys bear.
 const (
@@ -123,20 +116,12 @@ func (p *Provider) make(ctx context.Context, specID string, order Server) (*Serv
 	if cause == nil {
 		return made, nil
 	}
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
+	after, cancel := cloud.Aftermath(ctx)
 	defer cancel()
-	for n := 0; n < looks && ambiguous(cause); n++ {
-		if n > 0 {
-			if err := sleep(after, pause); err != nil {
-				return nil, err
-			}
-		}
-		s, err := p.find(after, specID)
-		if err != nil {
-			return nil, fmt.Errorf("%w (it was looked for because of: %w)", err, cause)
-		}
-		if s != nil {
-			return s, nil
+	if ambiguous(cause) {
+		s, err := cloud.Look(after, cause, looks, func() (*Server, error) { return p.find(after, specID) })
+		if s != nil || err != nil {
+			return s, err
 		}
 	}
 	if errors.Is(cause, provider.ErrRateLimit) {
@@ -148,17 +133,10 @@ func (p *Provider) make(ctx context.Context, specID string, order Server) (*Serv
 // find returns the server of an id, or nil. More than one is for a person to settle.
 func (p *Provider) find(ctx context.Context, specID string) (*Server, error) {
 	found, _, err := p.servers(ctx, specID)
-	switch {
-	case err != nil || len(found) == 0:
+	if err != nil {
 		return nil, err
-	case len(found) > 1:
-		var ids []string
-		for _, s := range found {
-			ids = append(ids, s.ID)
-		}
-		return nil, fmt.Errorf("%w: servers %s all bear the id %s: delete all but one", provider.ErrConflict, strings.Join(ids, ", "), specID)
 	}
-	return &found[0], nil
+	return cloud.Only("servers", specID, found, func(s *Server) string { return s.ID })
 }
 
 // key returns the entry of the control key at the vendor. One that the account has

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/provider/cloud"
@@ -58,30 +57,12 @@ func (p *Provider) remove(ctx context.Context, id string) error {
 	if cause != nil && !ambiguous(cause) && !errors.Is(cause, provider.ErrNotFound) {
 		return cause
 	}
-	for deadline := time.Now().Add(aftermath); time.Now().Before(deadline); {
-		m, err := p.one(ctx, id)
-		switch {
-		case errors.Is(err, provider.ErrNotFound):
-			return nil
-		case err != nil:
-			return err
-		case cause != nil && m.Status != provider.StatusOff:
+	return cloud.WaitGone(ctx, "server", id, p.one, func(m *provider.Machine) error {
+		if m.Status != provider.StatusOff {
 			return cause // the order did not arrive
 		}
-		if err := sleep(ctx, pause); err != nil {
-			return err
-		}
-	}
-	return fmt.Errorf("%w: the server is still there", provider.ErrUnavailable)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	})
 }
 
 // one asks for one machine. What forge did not make is not there.
@@ -97,7 +78,7 @@ func (p *Provider) one(ctx context.Context, id string) (*provider.Machine, error
 	if err := p.ask(ctx, http.MethodGet, "/servers/"+id, nil, s); err != nil {
 		return nil, err
 	}
-	if !p.ours(*s) {
+	if !p.ours(s) {
 		return nil, fmt.Errorf("%w: %q", provider.ErrNotFound, id)
 	}
 	return machine(s), nil
@@ -107,14 +88,14 @@ func (p *Provider) one(ctx context.Context, id string) (*provider.Machine, error
 func (p *Provider) all(ctx context.Context) (all []*provider.Machine, requests int, err error) {
 	found, requests, err := p.servers(ctx, "")
 	for _, s := range found {
-		all = append(all, machine(&s))
+		all = append(all, machine(s))
 	}
 	return all, requests, err
 }
 
 // servers lists the servers of forge, or those of one Spec.ID. All pages are read:
 // a server that is on another page would be made again.
-func (p *Provider) servers(ctx context.Context, specID string) (ours []Server, requests int, err error) {
+func (p *Provider) servers(ctx context.Context, specID string) (ours []*Server, requests int, err error) {
 	for page := 1; page > 0; {
 		var some struct {
 			Servers []Server
@@ -125,8 +106,8 @@ func (p *Provider) servers(ctx context.Context, specID string) (ours []Server, r
 			return nil, requests, err
 		}
 		for _, s := range some.Servers { // the vendor's filter is not relied on
-			if p.ours(s) && (specID == "" || s.Labels[idLabel] == specID) {
-				ours = append(ours, s)
+			if p.ours(&s) && (specID == "" || s.Labels[idLabel] == specID) {
+				ours = append(ours, &s)
 			}
 		}
 		page = some.Next
@@ -134,7 +115,7 @@ func (p *Provider) servers(ctx context.Context, specID string) (ours []Server, r
 	return ours, requests, nil
 }
 
-func (p *Provider) ours(s Server) bool {
+func (p *Provider) ours(s *Server) bool {
 	return s.Labels[markLabel] == p.cfg.Namespace && s.Labels[idLabel] != ""
 }
 
@@ -166,8 +147,7 @@ func machine(s *Server) *provider.Machine {
 	case "failed":
 		m.Status = provider.StatusError
 	}
-	if m.IPv4, _ = netip.ParseAddr(s.IPv4); m.IPv4.IsValid() {
-		m.Address = m.IPv4.String()
-	}
+	m.IPv4, _ = netip.ParseAddr(s.IPv4)
+	m.Address = cloud.Address(m.IPv4)
 	return m
 }

@@ -6,9 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/vultr/govultr/v3"
 
@@ -17,11 +14,6 @@ import (
 )
 
 const (
-	// aftermath is how long it may take to find out what became of a request, also
-	// when the caller has left.
-	aftermath = time.Minute
-	// pause is between two looks.
-	pause = 2 * time.Second
 	// looks is how often an instance is looked for that may have been made, as a list
 	// may be behind.
 	looks = 4
@@ -99,20 +91,12 @@ func (p *Provider) make(ctx context.Context, specID string, order *govultr.Insta
 		return made, nil
 	}
 	cause = cmp.Or(cause, errEmpty)
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
+	after, cancel := cloud.Aftermath(ctx)
 	defer cancel()
-	for n := 0; n < looks && ambiguous(cause); n++ {
-		if n > 0 {
-			if err := sleep(after, pause); err != nil {
-				return nil, err
-			}
-		}
-		i, err := p.find(after, specID)
-		if err != nil {
-			return nil, fmt.Errorf("%w (it was looked for because of: %w)", err, cause)
-		}
-		if i != nil {
-			return i, nil
+	if ambiguous(cause) {
+		i, err := cloud.Look(after, cause, looks, func() (*govultr.Instance, error) { return p.find(after, specID) })
+		if i != nil || err != nil {
+			return i, err
 		}
 	}
 	if errors.Is(cause, provider.ErrRateLimit) {
@@ -127,27 +111,8 @@ var errEmpty = fmt.Errorf("%w: the answer is empty", provider.ErrUnavailable)
 // find returns the instance of an id, or nil. More than one is for a person to settle.
 func (p *Provider) find(ctx context.Context, specID string) (*govultr.Instance, error) {
 	found, _, err := p.instances(ctx, specID)
-	switch {
-	case err != nil || len(found) == 0:
+	if err != nil {
 		return nil, err
-	case len(found) > 1:
-		var ids []string
-		for _, i := range found {
-			ids = append(ids, i.ID)
-		}
-		slices.Sort(ids)
-		return nil, fmt.Errorf("%w: instances %s all bear the id %s: delete all but one", provider.ErrConflict, strings.Join(ids, ", "), specID)
 	}
-	return &found[0], nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return cloud.Only("instances", specID, found, func(i *govultr.Instance) string { return i.ID })
 }

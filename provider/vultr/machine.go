@@ -15,6 +15,12 @@ import (
 	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
+const (
+	// goneIn is how long an instance may take to be gone, looked at every gonePoll.
+	goneIn   = time.Minute
+	gonePoll = 2 * time.Second
+)
+
 // Get implements provider.Provider.
 func (p *Provider) Get(ctx context.Context, id string) (*provider.Machine, error) {
 	m, err := p.fleet.Get(ctx, id)
@@ -57,7 +63,7 @@ func (p *Provider) remove(ctx context.Context, id string) error {
 	}
 	var cause error
 	taken := false
-	for deadline := time.Now().Add(aftermath); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(goneIn); time.Now().Before(deadline); {
 		if !taken {
 			cause = p.ask(ctx, func(ctx context.Context) error { return p.client.Instance.Delete(ctx, id) })
 			p.fleet.Changed(id)
@@ -71,7 +77,7 @@ func (p *Provider) remove(ctx context.Context, id string) error {
 		} else if err != nil {
 			return err
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := cloud.Sleep(ctx, gonePoll); err != nil {
 			return err
 		}
 	}
@@ -107,13 +113,13 @@ func (p *Provider) one(ctx context.Context, id string) (*provider.Machine, error
 func (p *Provider) all(ctx context.Context) (all []*provider.Machine, requests int, err error) {
 	found, requests, err := p.instances(ctx, "")
 	for _, i := range found {
-		all = append(all, machine(&i))
+		all = append(all, machine(i))
 	}
 	return all, requests, err
 }
 
 // instances lists the instances of forge, or those of one Spec.ID.
-func (p *Provider) instances(ctx context.Context, specID string) (ours []govultr.Instance, requests int, err error) {
+func (p *Provider) instances(ctx context.Context, specID string) (ours []*govultr.Instance, requests int, err error) {
 	asked := tag(markTag, p.cfg.Namespace)
 	if specID != "" {
 		asked = tag(idTag, specID)
@@ -121,7 +127,7 @@ func (p *Provider) instances(ctx context.Context, specID string) (ours []govultr
 	found, requests, err := pages(ctx, p, govultr.ListOptions{Tag: asked}, p.client.Instance.List)
 	for _, i := range found { // Vultr's filter is not relied on
 		if p.ours(&i, specID) {
-			ours = append(ours, i)
+			ours = append(ours, &i)
 		}
 	}
 	return ours, requests, err
@@ -137,9 +143,7 @@ func machine(i *govultr.Instance) *provider.Machine {
 	delete(m.Labels, markTag)
 	delete(m.Labels, idTag)
 	m.Created, _ = time.Parse(time.RFC3339, i.DateCreated)
-	if m.IPv4.IsValid() {
-		m.Address = m.IPv4.String()
-	}
+	m.Address = cloud.Address(m.IPv4)
 	return m
 }
 

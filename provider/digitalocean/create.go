@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/digitalocean/godo"
 
@@ -15,14 +13,8 @@ import (
 	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
-const (
-	// aftermath is how long it may take to find out what became of a request,
-	// also when the context of it has ended.
-	aftermath = time.Minute
-	// looks is how often a droplet is looked for then, every lookPoll.
-	looks    = 3
-	lookPoll = 2 * time.Second
-)
+// looks is how often a droplet is looked for that may have been made.
+const looks = 3
 
 // Create implements provider.Provider. Spec.AuthorizedKey is required, Region and
 // Size too where the Config names none. Image is a distribution as "debian-12" or
@@ -98,19 +90,10 @@ func (p *Provider) order(spec provider.Spec) (*godo.DropletCreateRequest, error)
 // find returns the droplet of an id, or nil when there is none.
 func (p *Provider) find(ctx context.Context, specID string) (*godo.Droplet, error) {
 	found, _, err := p.droplets(ctx, p.idTag(specID))
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case len(found) == 0:
-		return nil, nil
-	case len(found) > 1:
-		ids := make([]string, len(found))
-		for i, d := range found {
-			ids[i] = strconv.Itoa(d.ID)
-		}
-		return nil, fmt.Errorf("%w: droplets %s all bear the id %s: delete all but one", provider.ErrConflict, strings.Join(ids, ", "), specID)
 	}
-	return found[0], nil
+	return cloud.Only("droplets", specID, found, func(d *godo.Droplet) string { return strconv.Itoa(d.ID) })
 }
 
 // make asks for a droplet once. Where none was made, the entry of its key goes too.
@@ -143,11 +126,11 @@ func (p *Provider) make(ctx context.Context, spec provider.Spec, order *godo.Dro
 // recognize looks for a new droplet that does not show the tags by which forge would
 // know it again. One that never will is deleted, or each Create would make another.
 func (p *Provider) recognize(ctx context.Context, spec provider.Spec, id int) (*godo.Droplet, error) {
-	d, err := p.look(ctx, spec.ID)
+	d, err := p.look(ctx, spec.ID, nil)
 	if d != nil || err != nil && !errors.Is(err, provider.ErrPermission) {
 		return d, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
+	ctx, cancel := cloud.Aftermath(ctx)
 	defer cancel()
 	cause := cmp.Or(err, fmt.Errorf("%w: droplet %d has other tags than it was to have: no tag of the account may be %q in capitals",
 		provider.ErrConflict, id, p.cfg.Namespace))
@@ -161,12 +144,8 @@ func (p *Provider) recognize(ctx context.Context, spec provider.Spec, id int) (*
 // it returns the droplet if there is one.
 func (p *Provider) settle(ctx context.Context, spec provider.Spec, cause error) (*godo.Droplet, error) {
 	if ambiguous(cause) {
-		d, err := p.look(ctx, spec.ID)
-		if err != nil {
-			return nil, fmt.Errorf("%w (it was looked for because of: %w)", err, cause)
-		}
-		if d != nil {
-			return d, nil
+		if d, err := p.look(ctx, spec.ID, cause); d != nil || err != nil {
+			return d, err
 		}
 	}
 	cause = refusal(cause)
@@ -181,39 +160,16 @@ func (p *Provider) settle(ctx context.Context, spec provider.Spec, cause error) 
 
 // look looks for a droplet that may have been made a moment ago, and does so once
 // when the context has ended.
-func (p *Provider) look(ctx context.Context, specID string) (*godo.Droplet, error) {
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
+func (p *Provider) look(ctx context.Context, specID string, cause error) (*godo.Droplet, error) {
+	after, cancel := cloud.Aftermath(ctx)
 	defer cancel()
-	for n := 1; ; n++ {
-		d, err := p.find(after, specID)
-		if d != nil || err != nil || n == looks || sleep(ctx, lookPoll) != nil {
-			return d, err
-		}
-	}
+	return cloud.Look(ctx, cause, looks, func() (*godo.Droplet, error) { return p.find(after, specID) })
 }
 
-// undo removes the entry of the key of a droplet that was not made. It returns why it
-// was not; or, while the entry is still there, what is to be tried again. A request
-// that is still on its way is refused for want of its key.
+// undo removes the entry of the key of a droplet that was not made. A request that is
+// still on its way is refused for want of it.
 func (p *Provider) undo(ctx context.Context, spec provider.Spec, cause error) error {
-	if errors.Is(cause, provider.ErrRateLimit) {
-		return cause // it is tried again, and needs the entry
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
-	defer cancel()
-	if err := p.dropKey(ctx, spec.ID, keyFingerprint(spec)); err != nil {
-		return fmt.Errorf("%w (the droplet was not made: %s)", err, cause.Error())
-	}
-	return cause
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return cloud.Undo(ctx, "droplet", cause, func(ctx context.Context) error {
+		return p.dropKey(ctx, spec.ID, keyFingerprint(spec))
+	})
 }

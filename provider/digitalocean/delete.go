@@ -5,18 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/digitalocean/godo"
 
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/provider/cloud"
-)
-
-const (
-	// goneIn is how long a droplet may take to be gone, looked at every gonePoll.
-	goneIn   = time.Minute
-	gonePoll = 2 * time.Second
 )
 
 // Delete implements provider.Provider. It returns when the vendor does not know the
@@ -51,7 +44,8 @@ func (p *Provider) remove(ctx context.Context, id string) error {
 	p.fleet.Changed(id)
 	switch {
 	case err == nil:
-		err = p.waitGone(ctx, id)
+		err = cloud.WaitGone(ctx, "droplet", id, p.own, nil)
+		p.fleet.Changed(id)
 	case ambiguous(err) || gone(err):
 		err = p.stillThere(ctx, id, err)
 	default:
@@ -94,25 +88,6 @@ func (p *Provider) stillThere(ctx context.Context, id string, cause error) error
 		return fmt.Errorf("%w: the droplet is still there: %w", provider.ErrUnavailable, cause)
 	}
 	return err
-}
-
-// waitGone waits until a droplet that the vendor is about to remove is gone.
-func (p *Provider) waitGone(ctx context.Context, id string) error {
-	for deadline := time.Now().Add(goneIn); ; {
-		_, err := p.own(ctx, id)
-		switch {
-		case errors.Is(err, provider.ErrNotFound):
-			p.fleet.Changed(id)
-			return nil
-		case err != nil:
-			return err
-		case time.Now().After(deadline):
-			return fmt.Errorf("%w: the droplet is still there", provider.ErrUnavailable)
-		}
-		if err := sleep(ctx, gonePoll); err != nil {
-			return err
-		}
-	}
 }
 
 // dropTags removes the tags that a droplet which is gone had to itself. They cost

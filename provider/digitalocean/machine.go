@@ -158,12 +158,7 @@ func (p *Provider) machine(d *godo.Droplet) *provider.Machine {
 	m.IPv4 = addr(d.PublicIPv4())
 	m.IPv6 = addr(d.PublicIPv6())
 	m.Private = addr(d.PrivateIPv4())
-	for _, ip := range []netip.Addr{m.IPv4, m.IPv6, m.Private} {
-		if ip.IsValid() {
-			m.Address = ip.String()
-			break
-		}
-	}
+	m.Address = cloud.Address(m.IPv4, m.IPv6, m.Private)
 	return m
 }
 

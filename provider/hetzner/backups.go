@@ -8,6 +8,7 @@ import (
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
 const (
@@ -32,7 +33,7 @@ func (p *Provider) backUp(ctx context.Context, srv *hcloud.Server) error {
 		case time.Now().After(deadline):
 			return fmt.Errorf("%w: %w", provider.ErrUnavailable, err)
 		}
-		if err := sleep(ctx, lockedPoll); err != nil {
+		if err := cloud.Sleep(ctx, lockedPoll); err != nil {
 			return err
 		}
 	}

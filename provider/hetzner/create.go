@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
 
@@ -98,21 +97,14 @@ func (p *Provider) order(spec provider.Spec) (opts hcloud.ServerCreateOpts, err 
 // find returns the server of an id, or nil when there is none.
 func (p *Provider) find(ctx context.Context, specID string) (*hcloud.Server, error) {
 	servers, _, err := p.servers(ctx, specID)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case len(servers) == 0:
-		return nil, nil
-	case len(servers) > 1:
-		ids := make([]string, len(servers))
-		for i, srv := range servers {
-			ids[i] = formatID(srv.ID)
-		}
-		return nil, fmt.Errorf("%w: servers %s all bear the id %s: delete all but one", provider.ErrConflict, strings.Join(ids, ", "), specID)
-	case servers[0].Status == hcloud.ServerStatusDeleting:
-		return nil, fmt.Errorf("%w: server %d is still being deleted", provider.ErrUnavailable, servers[0].ID)
 	}
-	return servers[0], nil
+	srv, err := cloud.Only("servers", specID, servers, func(srv *hcloud.Server) string { return formatID(srv.ID) })
+	if srv != nil && srv.Status == hcloud.ServerStatusDeleting {
+		return nil, fmt.Errorf("%w: server %d is still being deleted", provider.ErrUnavailable, srv.ID)
+	}
+	return srv, err
 }
 
 // make asks for a server once. Where none was made, the entry of its key goes too.

@@ -5,18 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
 
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/provider/cloud"
-)
-
-const (
-	// goneIn is how long a server may take to be gone, looked at every gonePoll.
-	goneIn   = time.Minute
-	gonePoll = 2 * time.Second
 )
 
 // Delete implements provider.Provider. It returns when the vendor does not know
@@ -42,7 +35,7 @@ func (p *Provider) remove(ctx context.Context, id string) error {
 	// The server goes last, as nothing else says what there is to remove. It does
 	// not need the entry of its key.
 	if err := p.dropKeys(ctx, m.SpecID); err != nil {
-		return fmt.Errorf("the key's entry: %w", err)
+		return err
 	}
 	_, _, err = p.client.Server.DeleteWithResult(ctx, &hcloud.Server{ID: number})
 	p.fleet.Changed(id)
@@ -89,26 +82,17 @@ func (p *Provider) unlisted(ctx context.Context, id string) error {
 // waitGone waits until a server is gone, unless nobody knows what became of the order
 // to delete it, and it is as it was.
 func (p *Provider) waitGone(ctx context.Context, id string, cause error) error {
-	for deadline := time.Now().Add(goneIn); ; {
-		srv, err := p.own(ctx, id)
-		switch {
-		case errors.Is(err, provider.ErrNotFound):
-			p.fleet.Changed(id)
-			if cause != nil {
-				return p.unlisted(ctx, id)
-			}
-			return nil
-		case err != nil:
-			return err
-		case cause != nil && srv.Status != hcloud.ServerStatusDeleting:
+	err := cloud.WaitGone(ctx, "server", id, p.own, func(srv *hcloud.Server) error {
+		if srv.Status != hcloud.ServerStatusDeleting {
 			return cause
-		case time.Now().After(deadline):
-			return fmt.Errorf("%w: the server is still there", provider.ErrUnavailable)
 		}
-		if err := sleep(ctx, gonePoll); err != nil {
-			return err
-		}
+		return nil
+	})
+	p.fleet.Changed(id)
+	if err == nil && cause != nil {
+		return p.unlisted(ctx, id)
 	}
+	return err
 }
 
 // Clean implements provider.Cleaner.

@@ -71,10 +71,13 @@ func (p *Provider) keyName(specID string) string { return p.cfg.Namespace + "-" 
 // dropKeys removes the entries that forge made for an id.
 func (p *Provider) dropKeys(ctx context.Context, specID string) error {
 	keys, err := p.keys(ctx, specID)
-	if err != nil {
-		return err
+	if err == nil {
+		err = p.deleteKeys(ctx, keys)
 	}
-	return p.deleteKeys(ctx, keys)
+	if err != nil {
+		return fmt.Errorf("the key's entry: %w", err)
+	}
+	return nil
 }
 
 // keys lists the entries that forge made for an id.

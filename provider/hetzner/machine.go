@@ -166,12 +166,7 @@ func (p *Provider) machine(srv *hcloud.Server) *provider.Machine {
 	if len(srv.PrivateNet) > 0 {
 		m.Private = addr(srv.PrivateNet[0].IP)
 	}
-	for _, ip := range []netip.Addr{m.IPv4, m.IPv6, m.Private} {
-		if ip.IsValid() {
-			m.Address = ip.String()
-			break
-		}
-	}
+	m.Address = cloud.Address(m.IPv4, m.IPv6, m.Private)
 	return m
 }
 

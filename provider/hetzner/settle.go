@@ -9,12 +9,10 @@ import (
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
 const (
-	// aftermath is how long it may take to find out what became of a request,
-	// also when the context of it has ended.
-	aftermath = time.Minute
 	// shownTries is how often a server is looked for that has to be there, every
 	// shownPoll.
 	shownTries = 4
@@ -24,7 +22,7 @@ const (
 // settle finds out what became of a request for a server with a key that ended with
 // an error: it returns the server if there is one.
 func (p *Provider) settle(ctx context.Context, spec provider.Spec, fingerprint string, cause error) (*hcloud.Server, error) {
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
+	after, cancel := cloud.Aftermath(ctx)
 	defer cancel()
 	switch {
 	case hcloud.IsError(cause, hcloud.ErrorCodeUniquenessError):
@@ -34,9 +32,9 @@ func (p *Provider) settle(ctx context.Context, spec provider.Spec, fingerprint s
 		}
 		return srv, err
 	case ambiguous(cause):
-		srv, err := p.find(after, spec.ID)
+		srv, err := cloud.Look(after, cause, 1, func() (*hcloud.Server, error) { return p.find(after, spec.ID) })
 		if err != nil {
-			return nil, fmt.Errorf("%w (it was looked for because of: %w)", err, cause)
+			return nil, err
 		}
 		if srv != nil {
 			p.log.InfoContext(ctx, "hetzner: a server was made, though the answer was lost", "server", srv.ID, "error", cause)
@@ -53,18 +51,9 @@ func (p *Provider) settle(ctx context.Context, spec provider.Spec, fingerprint s
 	return nil, p.undo(ctx, spec.ID, cause)
 }
 
-// undo removes the entry of the key of a server that was not made. It returns why
-// it was not; or, while the entry is still there, what is to be tried again.
+// undo removes the entry of the key of a server that was not made.
 func (p *Provider) undo(ctx context.Context, specID string, cause error) error {
-	if errors.Is(cause, provider.ErrRateLimit) {
-		return cause // it is tried again, and needs the entry
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermath)
-	defer cancel()
-	if err := p.dropKeys(ctx, specID); err != nil {
-		return fmt.Errorf("remove the key's entry: %w (the server was not made: %s)", err, cause.Error())
-	}
-	return cause
+	return cloud.Undo(ctx, "server", cause, func(ctx context.Context) error { return p.dropKeys(ctx, specID) })
 }
 
 // named finds the server that has the name of a spec already. One that was made a
@@ -78,7 +67,7 @@ func (p *Provider) named(ctx context.Context, spec provider.Spec) (srv *hcloud.S
 		case srv == nil && try == shownTries:
 			return nil, fmt.Errorf("%w: a server named %q exists, and is not shown yet", provider.ErrUnavailable, spec.Name)
 		case srv == nil:
-			if err := sleep(ctx, shownPoll); err != nil {
+			if err := cloud.Sleep(ctx, shownPoll); err != nil {
 				return nil, err
 			}
 		}
@@ -91,15 +80,4 @@ func (p *Provider) named(ctx context.Context, spec provider.Spec) (srv *hcloud.S
 		return nil, fmt.Errorf("%w: the name %q is that of server %d, which is forge's %s: choose another name", provider.ErrConflict, spec.Name, srv.ID, id)
 	}
 	return nil, fmt.Errorf("%w: the name %q is that of server %d, which forge did not make: choose another name", provider.ErrConflict, spec.Name, srv.ID)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

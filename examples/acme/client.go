@@ -20,15 +20,11 @@ import (
 // off: they would send a create twice. A library that makes texts of errors needs a
 // RoundTripper of yours on top of cloud.Transport, which keeps what went wrong.
 func newClient(base http.RoundTripper) *http.Client {
-	return &http.Client{
-		Timeout: time.Minute,
-		Transport: &cloud.Transport{
-			Base:    base,
-			Limiter: cloud.NewLimiter(cloud.Limits{Every: time.Second}), // 3,600 an hour
-			Budget:  budget,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	return cloud.NewClient(&cloud.Transport{
+		Base:    base,
+		Limiter: cloud.NewLimiter(cloud.Limits{Every: time.Second}), // 3,600 an hour
+		Budget:  budget,
+	})
 }
 
 // budget reads what an answer says of the rate limit. It is asked at a 429 too: where

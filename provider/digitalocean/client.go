@@ -12,30 +12,21 @@ import (
 	"github.com/seed-797f2c2c/forge/secret"
 )
 
-const (
-	// perHour and perMinute are the vendor's limits. Its answers tell what is left
-	// of the first.
-	perHour, perMinute = 5000, 250
-	// requestTimeout bounds a question with all its tries, and an order.
-	requestTimeout = time.Minute
-)
+// perHour and perMinute are the vendor's limits. Its answers tell what is left of the
+// first.
+const perHour, perMinute = 5000, 250
 
 // newClient makes a client whose retries are those of cloud.Transport alone: godo's
 // own would send an order again.
 func newClient(cfg Config, endpoint *url.URL) *godo.Client {
-	client := godo.NewClient(&http.Client{
-		Timeout: requestTimeout,
-		Transport: &bearer{cfg.Token, &cloud.Transport{
-			Base: cfg.Transport,
-			Limiter: cloud.NewLimiter(cloud.Limits{
-				Every:   time.Hour / perHour,
-				Windows: []cloud.Window{{N: perMinute, Per: time.Minute}},
-			}),
-			Budget: left,
-		}},
-		// A redirect would send an order a second time, and the token elsewhere.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	})
+	client := godo.NewClient(cloud.NewClient(&bearer{cfg.Token, &cloud.Transport{
+		Base: cfg.Transport,
+		Limiter: cloud.NewLimiter(cloud.Limits{
+			Every:   time.Hour / perHour,
+			Windows: []cloud.Window{{N: perMinute, Per: time.Minute}},
+		}),
+		Budget: left,
+	}}))
 	client.BaseURL = endpoint.JoinPath("/")
 	client.UserAgent = "forge " + client.UserAgent
 	return client

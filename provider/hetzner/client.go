@@ -10,13 +10,9 @@ import (
 	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
-const (
-	// perHour is how many requests the vendor gives back in an hour, where its
-	// answers do not say another number.
-	perHour = 3600
-	// requestTimeout bounds a question with all its tries, and an order.
-	requestTimeout = time.Minute
-)
+// perHour is how many requests the vendor gives back in an hour, where its answers do
+// not say another number.
+const perHour = 3600
 
 // newClient makes a client whose retries are those of cloud.Transport alone: those of
 // hcloud would send an order again.
@@ -26,16 +22,11 @@ func newClient(cfg Config) *hcloud.Client {
 		hcloud.WithEndpoint(cfg.Endpoint),
 		hcloud.WithApplication("forge", ""),
 		hcloud.WithRetryOpts(hcloud.RetryOpts{MaxRetries: 0}),
-		hcloud.WithHTTPClient(&http.Client{
-			Timeout: requestTimeout,
-			Transport: &cloud.Transport{
-				Base:    cfg.Transport,
-				Limiter: cloud.NewLimiter(cloud.Limits{Every: time.Hour / perHour}),
-				Budget:  left,
-			},
-			// A redirect would send an order a second time, and perhaps elsewhere.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}),
+		hcloud.WithHTTPClient(cloud.NewClient(&cloud.Transport{
+			Base:    cfg.Transport,
+			Limiter: cloud.NewLimiter(cloud.Limits{Every: time.Hour / perHour}),
+			Budget:  left,
+		})),
 	)
 }
 

@@ -55,12 +55,8 @@ func (p *Provider) create(ctx context.Context, spec provider.Spec) (*provider.Ma
 // order checks a spec, as far as that needs no question to the vendor, and is what
 // is to be asked for.
 func (p *Provider) order(spec provider.Spec) (opts hcloud.ServerCreateOpts, err error) {
-	if err := spec.Validate(p.Properties()); err != nil {
+	if err := cloud.Validate(spec, p.Properties()); err != nil {
 		return opts, err
-	}
-	if spec.AuthorizedKey == "" {
-		// The vendor would set a root password, which has to be changed at the first login.
-		return opts, fmt.Errorf("%w: AuthorizedKey must be given", provider.ErrInvalid)
 	}
 	if err := checkLabels(spec.Labels); err != nil {
 		return opts, err

@@ -28,17 +28,14 @@ const (
 // newClient makes a client whose only retries are those of cloud.Transport: govultr's
 // would send a create up to four times.
 func newClient(cfg Config) (*govultr.Client, error) {
-	client := govultr.NewClient(&http.Client{
-		Timeout: time.Minute,
-		Transport: &wire{key: cfg.APIKey, next: &cloud.Transport{
-			Base: cfg.Transport,
-			Limiter: cloud.NewLimiter(cloud.Limits{
-				Every:   time.Second / perSecond,
-				Windows: []cloud.Window{{N: perSecond, Per: time.Second}},
-			}),
-			Budget: budget,
-		}},
-	})
+	client := govultr.NewClient(cloud.NewClient(&wire{key: cfg.APIKey, next: &cloud.Transport{
+		Base: cfg.Transport,
+		Limiter: cloud.NewLimiter(cloud.Limits{
+			Every:   time.Second / perSecond,
+			Windows: []cloud.Window{{N: perSecond, Per: time.Second}},
+		}),
+		Budget: budget,
+	}}))
 	client.SetRetryLimit(0)
 	return client, client.SetBaseURL(cfg.Endpoint)
 }

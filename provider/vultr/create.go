@@ -33,11 +33,8 @@ func (p *Provider) Create(ctx context.Context, spec provider.Spec) (*provider.Ma
 
 func (p *Provider) create(ctx context.Context, spec provider.Spec) (*govultr.Instance, error) {
 	spec.Region, spec.Size, spec.Image = cmp.Or(spec.Region, p.cfg.Region), cmp.Or(spec.Size, p.cfg.Size), cmp.Or(spec.Image, p.cfg.Image)
-	if err := spec.Validate(p.Properties()); err != nil {
+	if err := cloud.Validate(spec, p.Properties()); err != nil {
 		return nil, err
-	}
-	if spec.AuthorizedKey == "" {
-		return nil, fmt.Errorf("%w: AuthorizedKey must be given", provider.ErrInvalid)
 	}
 	userData, err := cloud.UserData(spec, maxUserData)
 	if err != nil {

@@ -116,10 +116,7 @@ func (p *Provider) ask(ctx context.Context, method, path string, in, out any) er
 		told := &Error{Status: resp.StatusCode}
 		_ = json.Unmarshal(text, told) // what is on the way answers in other words
 		advice, kind := told.meaning()
-		if advice != "" {
-			return fmt.Errorf("%w: %w: %s", kind, told, advice)
-		}
-		return fmt.Errorf("%w: %w", kind, told)
+		return cloud.Failure(kind, told, advice)
 	}
 	if out == nil {
 		return nil

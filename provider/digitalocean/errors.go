@@ -10,6 +10,7 @@ import (
 	"github.com/digitalocean/godo"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
 // meaning is what an answer of the vendor says, and what to do about it.
@@ -77,11 +78,7 @@ func failure(err error) error {
 		return fmt.Errorf("%w: %w", provider.ErrUnavailable, err)
 	}
 	m := means(told)
-	err = fmt.Errorf("%w: %w", m.kind, told)
-	if m.advice != "" {
-		err = fmt.Errorf("%w: %s", err, m.advice)
-	}
-	return err
+	return cloud.Failure(m.kind, told, m.advice)
 }
 
 func means(told *godo.ErrorResponse) meaning {

@@ -10,6 +10,7 @@ import (
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
 // meaning says what to do about an error code of the vendor, and what it means.
@@ -74,11 +75,7 @@ func failure(err error) error {
 			kind = provider.ErrUnavailable
 		}
 	}
-	err = fmt.Errorf("%w: %w%s", kind, told, fields(told))
-	if advice != "" {
-		err = fmt.Errorf("%w: %s", err, advice)
-	}
-	return err
+	return cloud.Failure(kind, fmt.Errorf("%w%s", told, fields(told)), advice)
 }
 
 // refusal is failure for a request that names other things, any of which may be

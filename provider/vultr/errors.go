@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
 // Error is what Vultr answered, for errors.As; govultr has no type for it.
@@ -29,10 +30,7 @@ func failure(status int, text []byte) error {
 	_ = json.Unmarshal(text, &said) // what is on the way answers in other words
 	told := &Error{Status: status, Message: said.Error}
 	advice, kind := told.meaning()
-	if advice != "" {
-		return fmt.Errorf("%w: %w: %s", kind, told, advice)
-	}
-	return fmt.Errorf("%w: %w", kind, told)
+	return cloud.Failure(kind, told, advice)
 }
 
 // meaning says what an error is to a caller, and what to do about it. Vultr has no

@@ -168,6 +168,18 @@ func TestWebAndWorkerProcess(t *testing.T) {
 		p.until("", "/readyz", is(http.StatusOK))
 	}
 
+	// What could not be handed back while the database was away is held until its
+	// lease is over. So the next turn of the work is waited for.
+	store := connect(t, pg.URL())
+	turns := func() (n int64) {
+		for _, a := range open(t, store) {
+			n += a.Epoch
+		}
+		return n
+	}
+	before := turns()
+	require.Eventually(t, func() bool { return turns() > before }, time.Minute, 50*time.Millisecond)
+
 	web.end()
 	worker.end()
 	requireHandedBack(t, pg.URL())
@@ -175,15 +187,25 @@ func TestWebAndWorkerProcess(t *testing.T) {
 
 // requireHandedBack looks whether there is work, which nobody holds.
 func requireHandedBack(t *testing.T, url string) {
+	left := open(t, connect(t, url))
+	require.NotEmpty(t, left)
+	for _, a := range left {
+		require.Empty(t, a.Holder, a.Kind)
+	}
+}
+
+func connect(t *testing.T, url string) forge.Store {
 	store, err := postgres.New(postgres.Config{Pool: pgtest.Pool(t, url)})
 	require.NoError(t, err)
-	defer func() { require.NoError(t, store.Close()) }()
-	require.NoError(t, store.View(t.Context(), func(tx forge.Tx) error {
-		open, err := tx.Actions().List(forge.ActionFilter{Open: true}, forge.Page{})
-		require.NotEmpty(t, open)
-		for _, a := range open {
-			require.Empty(t, a.Holder, a.Kind)
-		}
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	return store
+}
+
+// open are the actions that have not ended.
+func open(t *testing.T, store forge.Store) (actions []*forge.Action) {
+	require.NoError(t, store.View(t.Context(), func(tx forge.Tx) (err error) {
+		actions, err = tx.Actions().List(forge.ActionFilter{Open: true}, forge.Page{})
 		return err
 	}))
+	return actions
 }

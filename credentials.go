@@ -55,6 +55,17 @@ func userDataPlace(id string) string   { return "servers/" + id + "/user_data" }
 func databasePlace(id string) string   { return "servers/" + id + "/database_password" }
 func redisPlace(id string) string      { return "servers/" + id + "/redis_password" }
 
+// unseal opens a secret of a server. One that there is not is empty.
+func (c *core) unseal(ctx context.Context, srv *Server, what string, sealed secret.Sealed, place string) (value secret.Secret, err error) {
+	if len(sealed) == 0 {
+		return value, nil
+	}
+	if value, err = c.Sealer.Open(ctx, sealed, place); err != nil {
+		return value, fmt.Errorf("open the %s of server %s: %w", what, srv.ID, err)
+	}
+	return value, nil
+}
+
 // password is one of the passwords that the stack's script reads from files.
 type password struct {
 	file   string
@@ -95,9 +106,9 @@ func (s *Servers) Credentials(ctx context.Context, id string) (*Credentials, err
 	}
 	creds := &Credentials{}
 	for _, p := range srv.passwords() {
-		value, err := s.f.core.Sealer.Open(ctx, p.sealed, p.place)
+		value, err := s.f.core.unseal(ctx, srv, p.file, p.sealed, p.place)
 		if err != nil {
-			return nil, fmt.Errorf("open the %s of server %s: %w", p.file, srv.ID, err)
+			return nil, err
 		}
 		switch p.file {
 		case stack.PasswordFile:

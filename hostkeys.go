@@ -56,9 +56,9 @@ func (c *core) renewHostKey(ctx context.Context, w *work, srv *Server) error {
 
 // givenHostKey is the public half of the key that the server was given.
 func (c *core) givenHostKey(ctx context.Context, srv *Server) (ssh.PublicKey, error) {
-	private, err := c.Sealer.Open(ctx, srv.InjectedHostKey, hostKeyPlace(srv.ID))
+	private, err := c.unseal(ctx, srv, "host key", srv.InjectedHostKey, hostKeyPlace(srv.ID))
 	if err != nil {
-		return nil, fmt.Errorf("open the host key of server %s: %w", srv.ID, err)
+		return nil, err
 	}
 	signer, err := ssh.ParsePrivateKey([]byte(private.Reveal()))
 	if err != nil {

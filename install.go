@@ -2,7 +2,6 @@ package forge
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"strconv"
 
@@ -11,8 +10,8 @@ import (
 )
 
 // install waits for SSH and for the end of the first boot, and installs the stack
-// with a detached run. The script consists of steps that look whether they are done already, so that another
-// attempt goes on where the last one failed.
+// with a detached run. The script consists of steps that look whether they are
+// done already, so that another attempt goes on where the last one failed.
 func (c *core) install(ctx context.Context, w *work) error {
 	srv, p, err := w.machine(ctx)
 	if err != nil {
@@ -25,9 +24,9 @@ func (c *core) install(ctx context.Context, w *work) error {
 	spec := sshexec.RunSpec{ID: w.runID(), Script: script.Bytes, Dir: "/", Fence: w.fence}
 	spec.Files = map[string][]byte{}
 	for _, p := range srv.passwords() {
-		value, err := c.Sealer.Open(ctx, p.sealed, p.place)
+		value, err := c.unseal(ctx, srv, p.file, p.sealed, p.place)
 		if err != nil {
-			return fmt.Errorf("open the %s of server %s: %w", p.file, srv.ID, err)
+			return err
 		}
 		spec.Files[p.file] = []byte(value.Reveal())
 	}

@@ -92,20 +92,15 @@ func (c *core) createMachine(ctx context.Context, w *work, p provider.Provider, 
 		Options: srv.Options.Clone(),
 		Address: srv.Address, Port: srv.Port, User: srv.User,
 	}
-	if len(srv.UserData) > 0 {
-		data, err := c.Sealer.Open(ctx, srv.UserData, userDataPlace(srv.ID))
-		if err != nil {
-			return nil, fmt.Errorf("open the user data of server %s: %w", srv.ID, err)
-		}
-		spec.UserData = data.Reveal()
+	data, err := c.unseal(ctx, srv, "user data", srv.UserData, userDataPlace(srv.ID))
+	if err != nil {
+		return nil, err
 	}
-	if len(srv.InjectedHostKey) > 0 {
-		key, err := c.Sealer.Open(ctx, srv.InjectedHostKey, hostKeyPlace(srv.ID))
-		if err != nil {
-			return nil, fmt.Errorf("open the host key of server %s: %w", srv.ID, err)
-		}
-		spec.HostKey = []byte(key.Reveal())
+	key, err := c.unseal(ctx, srv, "host key", srv.InjectedHostKey, hostKeyPlace(srv.ID))
+	if err != nil {
+		return nil, err
 	}
+	spec.UserData, spec.HostKey = data.Reveal(), []byte(key.Reveal())
 	m, err := p.Create(ctx, spec)
 	if err != nil {
 		return nil, err

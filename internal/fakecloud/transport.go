@@ -5,12 +5,13 @@ package fakecloud
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"time"
+
+	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
 // ErrLost is what a client sees of a request whose answer was lost.
@@ -57,7 +58,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.Fault != nil {
 		fault = t.Fault(r)
 	}
-	if err := sleep(r.Context(), fault.Delay); err != nil {
+	if err := cloud.Sleep(r.Context(), fault.Delay); err != nil {
 		return nil, err
 	}
 	if fault.Cut {
@@ -98,18 +99,4 @@ func bare(r *http.Request, status int) *http.Response {
 	resp := rec.Result()
 	resp.Request = r
 	return resp
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if err := ctx.Err(); err != nil || d <= 0 {
-		return err
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

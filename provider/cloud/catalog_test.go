@@ -20,7 +20,7 @@ func TestCatalogIsReadOnceForAll(t *testing.T) {
 		reads := 0
 		c := &cloud.Catalog{Read: func(ctx context.Context) (*provider.Catalog, error) {
 			reads++
-			return &provider.Catalog{Regions: []provider.Region{{Name: "fra1"}}}, sleep(ctx, time.Second)
+			return &provider.Catalog{Regions: []provider.Region{{Name: "fra1"}}}, cloud.Sleep(ctx, time.Second)
 		}}
 		begin := time.Now()
 		get := func() {
@@ -54,13 +54,13 @@ func TestCatalogThatCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("it is down")
 		c := &cloud.Catalog{Age: time.Hour, Read: func(ctx context.Context) (*provider.Catalog, error) {
-			return nil, errors.Join(sleep(ctx, time.Second), broken)
+			return nil, errors.Join(cloud.Sleep(ctx, time.Second), broken)
 		}}
 		_, err := c.Get(t.Context())
 		require.ErrorIs(t, err, broken)
 
 		c.Read = func(ctx context.Context) (*provider.Catalog, error) {
-			return &provider.Catalog{}, sleep(ctx, time.Second)
+			return &provider.Catalog{}, cloud.Sleep(ctx, time.Second)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
@@ -76,7 +76,7 @@ func TestCatalogThatCannotBeRead(t *testing.T) {
 		_, err = c.Get(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 
-		never := &cloud.Catalog{Read: func(ctx context.Context) (*provider.Catalog, error) { return nil, sleep(ctx, time.Hour) }}
+		never := &cloud.Catalog{Read: func(ctx context.Context) (*provider.Catalog, error) { return nil, cloud.Sleep(ctx, time.Hour) }}
 		_, err = never.Get(t.Context())
 		require.ErrorIs(t, err, provider.ErrUnavailable)
 		require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's deadline is not over")

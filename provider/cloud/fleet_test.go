@@ -53,7 +53,7 @@ func (a *account) one(ctx context.Context, id string) (*provider.Machine, error)
 	_, ok := a.machines[id]
 	m := &provider.Machine{ID: id, Labels: map[string]string{"version": a.version(id)}}
 	a.mu.Unlock()
-	if err := sleep(ctx, a.takes); err != nil {
+	if err := cloud.Sleep(ctx, a.takes); err != nil {
 		return nil, err
 	}
 	if !ok {
@@ -69,22 +69,13 @@ func (a *account) list(ctx context.Context) (all []*provider.Machine, requests i
 		all = append(all, &provider.Machine{ID: id, Labels: map[string]string{"version": a.version(id)}})
 	}
 	a.mu.Unlock()
-	if err := sleep(ctx, a.takes); err != nil {
+	if err := cloud.Sleep(ctx, a.takes); err != nil {
 		return nil, 0, err
 	}
 	if a.listErr != nil {
 		return nil, 0, a.listErr
 	}
 	return all, a.pages, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // getAll gets n machines at once.

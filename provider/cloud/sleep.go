@@ -5,8 +5,12 @@ import (
 	"time"
 )
 
-// Sleep waits for a while, and returns the context's error if that ends before.
+// Sleep waits for a while, and returns the context's error if that ends before, or has
+// ended.
 func Sleep(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil || d <= 0 {
+		return err
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

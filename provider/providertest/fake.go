@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/cloud"
 )
 
 // FakeConfig configures a Fake. The zero value is a cloud where all goes well.
@@ -178,7 +178,7 @@ func (f *Fake) call(ctx context.Context, call Call, effect func(Fault) error) (e
 		}
 		call.Err = err
 	}()
-	if err := sleep(ctx, fault.Delay); err != nil {
+	if err := cloud.Sleep(ctx, fault.Delay); err != nil {
 		return err
 	}
 	if fault.Err != nil && !fault.Lost {
@@ -206,20 +206,6 @@ func (f *Fake) begin(call *Call) (fault Fault) {
 		fault = f.cfg.Fault(*call)
 	}
 	return fault
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if err := ctx.Err(); err != nil || d <= 0 {
-		return err
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // answer is no value when there is an error.

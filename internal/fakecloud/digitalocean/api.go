@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/seed-797f2c2c/forge/internal/fakecloud"
 )
 
 // Config says how the fake behaves. The zero value is an account without limits,
@@ -33,14 +35,14 @@ type Config struct {
 
 // API is the API of one account. It is an http.Handler, safe for concurrent use.
 type API struct {
+	fakecloud.Requests[answer]
+
 	cfg Config
 	mux *http.ServeMux
 
 	mu        sync.Mutex
 	lastID    int
 	made      int
-	taken     map[string]int // requests by operation
-	refusals  []refusal
 	droplets  []*Droplet // the newest first
 	keys      []*Key
 	tags      []string
@@ -57,7 +59,7 @@ func New(cfg Config) *API {
 	if cfg.Token == "" {
 		cfg.Token = "token"
 	}
-	a := &API{cfg: cfg, mux: http.NewServeMux(), taken: make(map[string]int), lastID: 3164000}
+	a := &API{cfg: cfg, mux: http.NewServeMux(), lastID: 3164000}
 	a.hour, a.minute = window{n: cfg.PerHour, per: time.Hour}, window{n: cfg.PerMinute, per: time.Minute}
 	a.keyLists = window{n: 10, per: time.Minute}
 	for operation, scoped := range map[string]struct {
@@ -112,7 +114,7 @@ type object = map[string]any
 func (a *API) serve(w http.ResponseWriter, r *http.Request, operation, scope string, handle func(*http.Request) answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.taken[operation]++
+	a.Take(operation)
 	now := time.Now()
 	a.settle(now)
 	got := a.limit(w.Header(), now, operation)
@@ -123,7 +125,8 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, operation, scope str
 	case scope != "" && !a.may(scope):
 		got = problem(http.StatusForbidden, "Forbidden", "You are not authorized to perform this operation")
 	default:
-		if got = a.refused(operation); got.status == 0 {
+		refusal, refused := a.Refusal(operation)
+		if got = refusal; !refused {
 			got = handle(r)
 		}
 	}
@@ -145,36 +148,10 @@ func unprocessable(message string) answer {
 
 var notFound = problem(http.StatusNotFound, "not_found", "The resource you were accessing could not be found.")
 
-// refusal is an error that was ordered for an operation.
-type refusal struct {
-	operation string
-	answer    answer
-}
-
 // Refuse has the next request of an operation, such as "POST /v2/droplets", fail
 // without an effect.
 func (a *API) Refuse(operation string, status int, id, message string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.refusals = append(a.refusals, refusal{operation, problem(status, id, message)})
-}
-
-func (a *API) refused(operation string) answer {
-	i := slices.IndexFunc(a.refusals, func(r refusal) bool { return r.operation == operation })
-	if i < 0 {
-		return answer{}
-	}
-	r := a.refusals[i]
-	a.refusals = slices.Delete(a.refusals, i, i+1)
-	return r.answer
-}
-
-// Taken returns how many requests there were of an operation, such as
-// "POST /v2/droplets", also those that were refused.
-func (a *API) Taken(operation string) int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.taken[operation]
+	a.RefuseWith(operation, problem(status, id, message))
 }
 
 // page is one page of a list, as the query of a request asks for it.

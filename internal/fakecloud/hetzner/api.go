@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/hetznercloud/hcloud-go/v2/hcloud/schema"
+
+	"github.com/seed-797f2c2c/forge/internal/fakecloud"
 )
 
 // Config says how the fake behaves. The zero value is a project without limits,
@@ -36,14 +37,14 @@ type Config struct {
 
 // API is the API of one project. It is an http.Handler, safe for concurrent use.
 type API struct {
+	fakecloud.Requests[answer]
+
 	cfg Config
 	mux *http.ServeMux
 
 	mu        sync.Mutex
 	lastID    int64
 	made      int
-	taken     map[string]int // requests by operation
-	refusals  []refusal
 	soldOut   map[offer]bool
 	servers   []*Server // the oldest first
 	keys      []*schema.SSHKey
@@ -57,7 +58,7 @@ func New(cfg Config) *API {
 	if cfg.Token == "" {
 		cfg.Token = "token"
 	}
-	a := &API{cfg: cfg, mux: http.NewServeMux(), taken: make(map[string]int), soldOut: make(map[offer]bool), lastID: 4711000}
+	a := &API{cfg: cfg, mux: http.NewServeMux(), soldOut: make(map[offer]bool), lastID: 4711000}
 	a.bucket = bucket{size: cfg.PerHour, left: float64(cfg.PerHour), at: time.Now()}
 	for operation, handle := range map[string]func(*http.Request) answer{
 		"GET /locations":                      a.listLocations,
@@ -96,7 +97,7 @@ type object = map[string]any
 func (a *API) serve(w http.ResponseWriter, r *http.Request, operation string, handle func(*http.Request) answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.taken[operation]++
+	a.Take(operation)
 	now := time.Now()
 	a.settle(now)
 	var got answer
@@ -108,7 +109,8 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, operation string, ha
 	case a.cfg.ReadOnly && r.Method != http.MethodGet:
 		got = problem(http.StatusForbidden, "forbidden", "insufficient permissions for this request")
 	default:
-		if got = a.refused(operation); got.status == 0 {
+		refusal, refused := a.Refusal(operation)
+		if got = refusal; !refused {
 			got = handle(r)
 		}
 	}
@@ -145,36 +147,10 @@ func locked() answer {
 
 var notFound = problem(http.StatusNotFound, "not_found", "resource not found")
 
-// refusal is an error that was ordered for an operation.
-type refusal struct {
-	operation string
-	answer    answer
-}
-
 // Refuse has the next request of an operation, such as "POST /servers", fail
 // without an effect.
 func (a *API) Refuse(operation string, status int, code, message string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.refusals = append(a.refusals, refusal{operation, problem(status, code, message)})
-}
-
-func (a *API) refused(operation string) answer {
-	i := slices.IndexFunc(a.refusals, func(r refusal) bool { return r.operation == operation })
-	if i < 0 {
-		return answer{}
-	}
-	r := a.refusals[i]
-	a.refusals = slices.Delete(a.refusals, i, i+1)
-	return r.answer
-}
-
-// Taken returns how many requests there were of an operation, such as
-// "POST /servers", also those that were refused.
-func (a *API) Taken(operation string) int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.taken[operation]
+	a.RefuseWith(operation, problem(status, code, message))
 }
 
 func (a *API) nextID() int64 {

@@ -25,7 +25,7 @@ chaos: ## workers that are killed, KILLS times (50) by the plan of SEED (1)
 	@scripts/chaos $(SEED) $(KILLS)
 
 bench: ## the benchmarks of all packages, and forge against its peers (go run ./bench)
-	@scripts/setup test
+	@scripts/setup bench
 	@scripts/bench
 
 fuzz: ## every fuzz target for FUZZTIME (1m), FUZZJOBS at once

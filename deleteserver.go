@@ -217,7 +217,8 @@ func (c *core) forgetServer(t *txn, a *Action) error {
 	if srv == nil {
 		return err
 	}
-	srv.ControlKey, srv.InjectedHostKey, srv.UserData, srv.DatabasePassword, srv.RedisPassword = nil, nil, nil, nil, nil
+	srv.ControlKey, srv.NextControlKey, srv.InjectedHostKey = nil, nil, nil
+	srv.UserData, srv.DatabasePassword, srv.RedisPassword = nil, nil, nil
 	srv.Failure = ""
 	return c.putServer(t, srv, ServerDeleted, a.ID)
 }

@@ -55,7 +55,8 @@ type Grant struct {
 	Key    string
 	Server string
 	User   string // unix user
-	Action string // the last action that changed it
+	Public string // type and base64 of the key, which may be deleted since
+	Action string // the last action that changed it; empty while none is asked for
 
 	Status  GrantStatus
 	Failure string

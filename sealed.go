@@ -15,7 +15,7 @@ type sealedAt struct {
 
 func (s *Server) sealed() []sealedAt {
 	return []sealedAt{
-		{&s.ControlKey, controlKeyPlace(s.ID)}, {&s.InjectedHostKey, hostKeyPlace(s.ID)}, {&s.UserData, userDataPlace(s.ID)},
+		{&s.ControlKey, controlKeyPlace(s.ID)}, {&s.NextControlKey, controlKeyPlace(s.ID)}, {&s.InjectedHostKey, hostKeyPlace(s.ID)}, {&s.UserData, userDataPlace(s.ID)},
 		{&s.DatabasePassword, databasePlace(s.ID)}, {&s.RedisPassword, redisPlace(s.ID)},
 	}
 }

@@ -36,6 +36,7 @@ type Server struct {
 	Region     string
 	Size       string
 	Image      string           // as "debian-12"
+	Bare       bool             // see ServerOpts.Bare
 	ProviderID string           // the provider's own id; empty until it is known
 	Options    provider.Options // as asked for; UserData is sealed, in the field of its name
 	UserData   secret.Sealed    // what cloud-init does for the embedder on the first start
@@ -53,6 +54,10 @@ type Server struct {
 
 	PublicKey        string        // public half of the control key, authorized_keys format
 	ControlKey       secret.Sealed // private half, OpenSSH PEM
+	ControlKeyMade   time.Time     // when forge made it
+	NextPublicKey    string        // of the key that takes its place, while it is rotated
+	NextControlKey   secret.Sealed // private half of that, OpenSSH PEM
+	OldPublicKey     string        // of the control key before, until the server is known to have it no more
 	HostKeys         []string      // the keys the server is known by, authorized_keys format
 	InjectedHostKey  secret.Sealed // private host key that is given at create, OpenSSH PEM; until the machine has one of its own
 	DatabasePassword secret.Sealed // of the database user "forge"
@@ -70,6 +75,7 @@ func (s *Server) Clone() *Server {
 	c.Options = s.Options.Clone()
 	c.UserData = slices.Clone(s.UserData)
 	c.ControlKey = slices.Clone(s.ControlKey)
+	c.NextControlKey = slices.Clone(s.NextControlKey)
 	c.InjectedHostKey = slices.Clone(s.InjectedHostKey)
 	c.DatabasePassword = slices.Clone(s.DatabasePassword)
 	c.RedisPassword = slices.Clone(s.RedisPassword)

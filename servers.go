@@ -81,7 +81,7 @@ func (s *Servers) Create(ctx context.Context, opts ServerOpts) (*Server, *Action
 			return err
 		}
 		srv.Created = t.Now()
-		srv.Updated = srv.Created
+		srv.Updated, srv.ControlKeyMade = srv.Created, srv.Created
 		if err := moveServer(t, srv, ServerPending, ""); err != nil {
 			return err
 		}

@@ -13,12 +13,14 @@ func (d *Dialect) server(s *forge.Server) []field {
 	return []field{
 		{"id", &s.ID}, {"owner", &s.Owner}, {"name", &s.Name}, {"labels", document{&s.Labels}},
 		{"idempotency_key", &s.IdempotencyKey},
-		{"provider", &s.Provider}, {"region", &s.Region}, {"size", &s.Size}, {"image", &s.Image},
+		{"provider", &s.Provider}, {"region", &s.Region}, {"size", &s.Size}, {"image", &s.Image}, {"bare", &s.Bare},
 		{"provider_id", &s.ProviderID}, {"options", document{&s.Options}}, {"user_data", (*[]byte)(&s.UserData)},
 		{"address", &s.Address}, {"port", &s.Port}, {"login_user", &s.User},
 		{"ipv4", &s.IPv4}, {"ipv6", &s.IPv6}, {"private_address", &s.Private},
 		{"status", &s.Status}, {"failure", &s.Failure}, {"stack", document{&s.Stack}},
 		{"public_key", &s.PublicKey}, {"control_key", (*[]byte)(&s.ControlKey)}, {"host_keys", document{&s.HostKeys}},
+		{"control_key_made", d.time(&s.ControlKeyMade)}, {"next_public_key", &s.NextPublicKey},
+		{"next_control_key", (*[]byte)(&s.NextControlKey)}, {"old_public_key", &s.OldPublicKey},
 		{"injected_host_key", (*[]byte)(&s.InjectedHostKey)}, {"database_password", (*[]byte)(&s.DatabasePassword)},
 		{"redis_password", (*[]byte)(&s.RedisPassword)},
 		{"created", d.time(&s.Created)}, {"updated", d.time(&s.Updated)}, {"provisioned", d.time(&s.Provisioned)},
@@ -58,7 +60,7 @@ func (d *Dialect) key(k *forge.Key) []field {
 func (d *Dialect) grant(g *forge.Grant) []field {
 	return []field{
 		{"id", &g.ID}, {"owner", &g.Owner}, {"key", &g.Key}, {"server", &g.Server}, {"unix_user", &g.User},
-		{"action", &g.Action}, {"status", &g.Status}, {"failure", &g.Failure},
+		{"public", &g.Public}, {"action", &g.Action}, {"status", &g.Status}, {"failure", &g.Failure},
 		{"created", d.time(&g.Created)}, {"synced", d.time(&g.Synced)}, {"revoked", d.time(&g.Revoked)},
 	}
 }

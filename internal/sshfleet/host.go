@@ -1,0 +1,150 @@
+package sshfleet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path"
+	"strconv"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// patience bounds what a host does by itself, as to start and to reload.
+const patience = 30 * time.Second
+
+// pidFile is written by sshd when it listens.
+const pidFile = "/run/sshd.pid"
+
+// Host is a running OpenSSH server.
+type Host struct {
+	Name    string // its host name
+	Address netip.Addr
+	HostKey ssh.PublicKey
+
+	fleet string // the fleet's name
+	sshd  *os.Process
+}
+
+// Addr is host and port of the SSH server.
+func (h *Host) Addr() string { return netip.AddrPortFrom(h.Address, 22).String() }
+
+func startHost(ctx context.Context, i int, net netip.Prefix, fleet string, shared []file, complaints *os.File) (*Host, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	signer, key, err := newKey()
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{
+		Name: fmt.Sprintf("host%03d", i+1), Address: hostAddress(net, i),
+		HostKey: signer.PublicKey(), fleet: fleet,
+	}
+	config, err := sshdConfig(h.Address)
+	if err != nil {
+		return nil, err
+	}
+	if h.sshd, err = boot(h, append([]file{
+		{path: "/etc/ssh/sshd_config", content: config, mode: 0o644},
+		{path: "/etc/ssh/ssh_host_ed25519_key", content: key, mode: 0o600},
+		{path: "/etc/ssh/ssh_host_ed25519_key.pub", content: ssh.MarshalAuthorizedKey(h.HostKey), mode: 0o644},
+	}, shared...), complaints); err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Name, err)
+	}
+	return h, h.listening(ctx)
+}
+
+// Run runs a bash script as root on the host by way of this machine, so that
+// neither network nor SSH matters. The script has to exit 0; Run returns what it
+// printed on its standard output.
+func (h *Host) Run(ctx context.Context, script string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "nsenter", append([]string{
+		"--target=" + strconv.Itoa(h.sshd.Pid), "--mount", "--uts", "--net", "--pid", "--wd=/", "--",
+		"/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root",
+		"bash", "-euo", "pipefail", "-c", script, "inside",
+	}, args...)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.WaitDelay = time.Second // nsenter's child may keep the pipes
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return "", fmt.Errorf("%s: %w: %s", h.Name, err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	return stdout.String(), nil
+}
+
+// File reads a file of the host by its absolute path, with its symbolic links as
+// the host sees them.
+func (h *Host) File(name string) ([]byte, error) {
+	f, err := h.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	var content bytes.Buffer
+	_, err = content.ReadFrom(f)
+	return content.Bytes(), err
+}
+
+// Reload has sshd read its configuration and its keys again, and returns when it
+// listens with them. Connections stay as they are.
+func (h *Host) Reload(ctx context.Context) error {
+	if err := os.Remove(h.path(pidFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s: %w", h.Name, err)
+	}
+	if err := h.hangUp(); err != nil {
+		return fmt.Errorf("%s: %w", h.Name, err)
+	}
+	return h.listening(ctx)
+}
+
+// DropConnections is that of the Fleet for one host.
+func (h *Host) DropConnections(ctx context.Context) error { return endProcesses(ctx, h) }
+
+// listening waits until sshd has written its process id.
+func (h *Host) listening(ctx context.Context) error {
+	err := await(ctx, func() (bool, error) {
+		_, err := os.Stat(h.path(pidFile))
+		if err != nil && h.ended() {
+			said, _ := os.ReadFile(h.path("/var/log/auth.log"))
+			return false, fmt.Errorf("sshd has ended: %s", bytes.TrimSpace(said))
+		}
+		return err == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", h.Name, err)
+	}
+	return nil
+}
+
+// path is where this machine sees a file of the host. Its directories must not
+// be symbolic links.
+func (h *Host) path(name string) string {
+	return path.Join("/proc", strconv.Itoa(h.sshd.Pid), "root", name)
+}
+
+// await asks again and again: what happens in a host gives no signal.
+func await(ctx context.Context, done func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

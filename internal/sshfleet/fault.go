@@ -45,8 +45,13 @@ func Faults() []Fault {
 }
 
 // Break brings the host into trouble. It is so when Break returns, until mend,
-// which may be called more than once. Different faults can be at once.
+// which may be called more than once, and when the host has ended. Different
+// faults can be at once, Silence as the last: a host that is silent cannot be
+// told of others.
 func (h *Host) Break(ctx context.Context, fault Fault) (mend func() error, err error) {
+	if err := h.running(); err != nil {
+		return nil, err
+	}
 	change, undo := h.trouble(fault)
 	if change == nil {
 		return nil, fmt.Errorf("sshfleet: there is no fault %q", fault)
@@ -54,6 +59,9 @@ func (h *Host) Break(ctx context.Context, fault Fault) (mend func() error, err e
 	mend = sync.OnceValue(func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
+		if h.ended() {
+			return nil
+		}
 		return undo(ctx)
 	})
 	if err := change(ctx); err != nil {
@@ -75,16 +83,21 @@ func (h *Host) trouble(fault Fault) (change, undo func(context.Context) error) {
 	case Silence:
 		return h.freeze, h.thaw
 	case Unplug:
-		route := "ip route %s blackhole " + h.Address.String() + " table local"
-		return inside(fmt.Sprintf(route, "add")), inside(fmt.Sprintf(route, "delete"))
+		// What comes in is dropped; the address stays, as sshd may have to bind it.
+		rule := "ip rule %s pref 50 iif eth0 to " + h.Address.String() + " blackhole"
+		return inside(fmt.Sprintf(rule, "add")), inside(fmt.Sprintf(rule, "delete"))
 	case Fill:
 		// A disk that is as small as what it holds is full, and takes no memory.
-		return inside(`mount -o "remount,size=$(df --output=used --block-size=K /root | tail -n 1)" /root`),
+		return inside(`used=$(df --output=used --block-size=K /root)
+mount -o "remount,size=${used//[!0-9]/}K" /root`),
 			inside("mount -o remount,size=1g /root")
 	case ReadOnly:
 		return inside("mount -o remount,ro /root"), inside("mount -o remount,rw /root")
 	case Slow:
-		return h.setting("slow", "AuthorizedKeysCommand /usr/bin/sleep 1\nAuthorizedKeysCommandUser nobody\n")
+		return h.setting("slow", `AuthorizedKeysFile none
+AuthorizedKeysCommand /bin/sh -c 'sleep 1; cat "$1/.ssh/authorized_keys"' sh %h
+AuthorizedKeysCommandUser root
+`)
 	case RefuseSessions:
 		return h.setting("sessions", "MaxSessions 0\n")
 	case NewHostKey:

@@ -43,17 +43,16 @@ func sharedFiles(key ssh.PublicKey) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	var shadow bytes.Buffer
-	for line := range bytes.Lines(passwd) {
-		name, _, _ := bytes.Cut(line, []byte(":"))
-		fmt.Fprintf(&shadow, "%s:*:20000:0:99999:7:::\n", name)
-	}
 	files := make([]file, 0, 6)
 	for _, u := range users() {
 		passwd = fmt.Appendf(passwd, "%s:x:%d:%d::%s:/bin/bash\n", u.name, u.id, u.id, u.home)
 		group = fmt.Appendf(group, "%s:x:%d:\n", u.name, u.id)
-		fmt.Fprintf(&shadow, "%s:*:20000:0:99999:7:::\n", u.name) // no password, and not locked
 		files = append(files, file{u.home + "/.ssh/authorized_keys", ssh.MarshalAuthorizedKey(key), 0o600, u.id})
+	}
+	var shadow bytes.Buffer
+	for line := range bytes.Lines(passwd) {
+		name, _, _ := bytes.Cut(line, []byte(":"))
+		fmt.Fprintf(&shadow, "%s:*:20000:0:99999:7:::\n", name) // no password, and not locked
 	}
 	return append(files,
 		file{path: "/etc/passwd", content: passwd, mode: 0o644},

@@ -206,7 +206,7 @@ func TestReload(t *testing.T) {
 
 	_, err = h.Run(ctx, "echo Nonsense >>/etc/ssh/sshd_config")
 	require.NoError(t, err)
-	require.ErrorContains(t, h.Reload(ctx), "sshd has ended")
+	require.ErrorIs(t, h.Reload(ctx), sshfleet.ErrEnded)
 }
 
 func TestStartRefuses(t *testing.T) {

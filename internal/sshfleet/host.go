@@ -21,6 +21,10 @@ const patience = 30 * time.Second
 // pidFile is written by sshd when it listens.
 const pidFile = "/run/sshd.pid"
 
+// ErrEnded says that a host is no more: its fleet is closed, or its sshd has
+// ended by itself.
+var ErrEnded = errors.New("the host has ended")
+
 // Host is a running OpenSSH server.
 type Host struct {
 	Name    string // its host name
@@ -62,8 +66,12 @@ func startHost(ctx context.Context, i int, net netip.Prefix, fleet string, share
 
 // Run runs a bash script as root on the host by way of this machine, so that
 // neither network nor SSH matters. The script has to exit 0; Run returns what it
-// printed on its standard output.
+// printed on its standard output. ctx ends the wait for it; what runs then ends
+// with the host at the latest.
 func (h *Host) Run(ctx context.Context, script string, args ...string) (string, error) {
+	if err := h.running(); err != nil {
+		return "", err
+	}
 	cmd := exec.CommandContext(ctx, "nsenter", append([]string{
 		"--target=" + strconv.Itoa(h.sshd.Pid), "--mount", "--uts", "--net", "--pid", "--wd=/", "--",
 		"/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root",
@@ -84,6 +92,9 @@ func (h *Host) Run(ctx context.Context, script string, args ...string) (string, 
 // File reads a file of the host by its absolute path, with its symbolic links as
 // the host sees them.
 func (h *Host) File(name string) ([]byte, error) {
+	if err := h.running(); err != nil {
+		return nil, err
+	}
 	f, err := h.open(name)
 	if err != nil {
 		return nil, err
@@ -97,6 +108,9 @@ func (h *Host) File(name string) ([]byte, error) {
 // Reload has sshd read its configuration and its keys again, and returns when it
 // listens with them. Connections stay as they are.
 func (h *Host) Reload(ctx context.Context) error {
+	if err := h.running(); err != nil {
+		return err
+	}
 	if err := os.Remove(h.path(pidFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("%s: %w", h.Name, err)
 	}
@@ -115,12 +129,21 @@ func (h *Host) listening(ctx context.Context) error {
 		_, err := os.Stat(h.path(pidFile))
 		if err != nil && h.ended() {
 			said, _ := os.ReadFile(h.path("/var/log/auth.log"))
-			return false, fmt.Errorf("sshd has ended: %s", bytes.TrimSpace(said))
+			return false, fmt.Errorf("%w: %s", ErrEnded, bytes.TrimSpace(said))
 		}
 		return err == nil, nil
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", h.Name, err)
+	}
+	return nil
+}
+
+// running is asked before the host is looked for by the id of its first process,
+// which may be another's once the fleet is closed.
+func (h *Host) running() error {
+	if h.ended() {
+		return fmt.Errorf("%s: %w", h.Name, ErrEnded)
 	}
 	return nil
 }

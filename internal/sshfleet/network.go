@@ -32,7 +32,7 @@ func hostAddress(net netip.Prefix, i int) netip.Addr {
 // connect makes a fleet's network namespace and a way there. The route is what
 // keeps its network from being given to another.
 func connect(ctx context.Context, name string) (netip.Prefix, error) {
-	if _, err := run(ctx, "", "ip", "netns", "add", name); err != nil {
+	if _, err := ip(ctx, "", "netns", "add", name); err != nil {
 		return netip.Prefix{}, err
 	}
 	unlock, err := lockDir(runDir)
@@ -49,16 +49,20 @@ addr add %[3]s/30 dev %[1]s
 link set %[1]s up
 route add %[4]s via %[5]s dev %[1]s
 `, link(name), name, linkHost(net), net, linkFleet(net))
-	if _, err := run(ctx, outside, "ip", "-batch", "-"); err != nil {
+	if _, err := ip(ctx, outside, "-batch", "-"); err != nil {
 		return netip.Prefix{}, err
 	}
-	// All addresses of the network are the namespace's own by one route.
+	// All addresses of the network but the link's are the namespace's own by one
+	// route. The rule that looks there is moved, so that others can come before it.
 	inside := fmt.Sprintf(`link set lo up
-addr add %s/30 dev eth0
+addr add %[1]s/30 dev eth0
 link set eth0 up
-route add local %s dev lo
-`, linkFleet(net), net)
-	_, err = run(ctx, inside, "ip", "-n", name, "-batch", "-")
+route add local %[2]s dev lo
+route add throw %[3]s/30 table local
+rule add pref 100 table local
+rule delete pref 0
+`, linkFleet(net), net, net.Addr())
+	_, err = ip(ctx, inside, "-n", name, "-batch", "-")
 	return net, err
 }
 
@@ -67,7 +71,7 @@ route add local %s dev lo
 func link(name string) string { return "ff-" + name[strings.LastIndexByte(name, '-')+1:] }
 
 func freeNetwork(ctx context.Context) (netip.Prefix, error) {
-	out, err := run(ctx, "", "ip", "-4", "-json", "route", "show", "table", "all")
+	out, err := ip(ctx, "", "-4", "-json", "route", "show", "table", "all")
 	if err != nil {
 		return netip.Prefix{}, err
 	}
@@ -92,9 +96,9 @@ func freeNetwork(ctx context.Context) (netip.Prefix, error) {
 	return netip.Prefix{}, errors.New("198.19.0.0/16 has no free network for another fleet")
 }
 
-// run executes a tool and returns its output; its complaints are in the error.
-func run(ctx context.Context, stdin, name string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
+// ip executes ip(8) and returns its output; its complaints are in the error.
+func ip(ctx context.Context, stdin string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "ip", args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -103,7 +107,7 @@ func run(ctx context.Context, stdin, name string, args ...string) ([]byte, error
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return nil, fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, bytes.TrimSpace(stderr.Bytes()))
+		return nil, fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	return out, nil
 }

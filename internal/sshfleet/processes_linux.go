@@ -15,31 +15,31 @@ import (
 // hangUp tells sshd to read its configuration again.
 func (h *Host) hangUp() error { return h.sshd.Signal(syscall.SIGHUP) }
 
-// ended reports whether sshd, and so the host, is no more.
+// ended reports whether sshd, and so the host, is no more. Until Close has waited
+// for it, no other process has its id.
 func (h *Host) ended() bool {
-	s := state(h.sshd.Pid)
-	return s == 0 || s == 'Z'
+	return errors.Is(h.sshd.Signal(syscall.Signal(0)), os.ErrProcessDone) || state(h.sshd.Pid) == 'Z'
 }
 
 // freeze stops every process of the host.
 func (h *Host) freeze(ctx context.Context) error {
 	return await(ctx, func() (bool, error) {
-		return h.signal(syscall.SIGSTOP, func(pid int, state byte) bool { return state != 'T' })
+		return h.signal(syscall.SIGSTOP, func(state byte) bool { return state != 'T' })
 	})
 }
 
 // thaw has them go on.
 func (h *Host) thaw(ctx context.Context) error {
 	return await(ctx, func() (bool, error) {
-		return h.signal(syscall.SIGCONT, func(_ int, state byte) bool { return state == 'T' })
+		return h.signal(syscall.SIGCONT, func(state byte) bool { return state == 'T' })
 	})
 }
 
 // endProcesses ends every process of hosts but their first ones.
 func endProcesses(ctx context.Context, hosts ...*Host) error {
 	for _, h := range hosts {
-		if h.ended() {
-			return fmt.Errorf("%s has ended", h.Name)
+		if err := h.running(); err != nil {
+			return err
 		}
 	}
 	return await(ctx, func() (bool, error) {
@@ -63,9 +63,9 @@ func endProcesses(ctx context.Context, hosts ...*Host) error {
 	})
 }
 
-// signal sends a signal to the host's processes that are of a kind, and reports
+// signal sends a signal to the host's processes that are in a state, and reports
 // whether there was none.
-func (h *Host) signal(sig os.Signal, kind func(pid int, state byte) bool) (bool, error) {
+func (h *Host) signal(sig os.Signal, in func(state byte) bool) (bool, error) {
 	ns, err := namespace(h.sshd.Pid)
 	if err != nil {
 		return false, err
@@ -74,7 +74,7 @@ func (h *Host) signal(sig os.Signal, kind func(pid int, state byte) bool) (bool,
 	if err != nil {
 		return false, err
 	}
-	return signal(ns, all[ns], sig, kind)
+	return signal(ns, all[ns], sig, func(_ int, state byte) bool { return in(state) })
 }
 
 func signal(ns string, pids []int, sig os.Signal, kind func(pid int, state byte) bool) (bool, error) {
@@ -143,13 +143,13 @@ func (h *Host) open(name string) (*os.File, error) {
 		return nil, err
 	}
 	defer func() { _ = root.Close() }()
-	fd, err := unix.Openat2(int(root.Fd()), name, &unix.OpenHow{ //nolint:gosec // a file descriptor
+	fd, err := unix.Openat2(int(root.Fd()), name, &unix.OpenHow{
 		Flags: unix.O_RDONLY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT,
 	})
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: h.Name + ":" + name, Err: err}
 	}
-	return os.NewFile(uintptr(fd), name), nil //nolint:gosec // a file descriptor
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // lockDir takes a lock that ends with this process at the latest, and leaves no
@@ -159,7 +159,7 @@ func lockDir(dir string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil { //nolint:gosec // a file descriptor
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
 		_ = f.Close()
 		return nil, os.NewSyscallError("flock", err)
 	}

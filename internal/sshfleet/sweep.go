@@ -26,6 +26,11 @@ func newName() string {
 
 // Sweep removes the fleets whose process is gone, and returns how many.
 func Sweep(ctx context.Context) (int, error) {
+	unlock, err := lockDir(runDir) // against another sweep
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
 	names := map[string]bool{}
 	for _, dir := range []string{runDir, netnsDir} {
 		entries, err := os.ReadDir(dir)
@@ -63,12 +68,12 @@ func removeLeft(ctx context.Context, name string) error {
 		}
 	}
 	if exists(filepath.Join("/sys/class/net", link(name))) {
-		if _, err := run(ctx, "", "ip", "link", "delete", link(name)); err != nil {
+		if _, err := ip(ctx, "", "link", "delete", link(name)); err != nil {
 			return err
 		}
 	}
 	if exists(filepath.Join(netnsDir, name)) {
-		if _, err := run(ctx, "", "ip", "netns", "delete", name); err != nil {
+		if _, err := ip(ctx, "", "netns", "delete", name); err != nil {
 			return err
 		}
 	}
@@ -78,7 +83,7 @@ func removeLeft(ctx context.Context, name string) error {
 // killAll kills the processes in a network namespace, and reports whether there
 // was none.
 func killAll(ctx context.Context, name string) (bool, error) {
-	pids, err := run(ctx, "", "ip", "netns", "pids", name)
+	pids, err := ip(ctx, "", "netns", "pids", name)
 	if err != nil {
 		return false, err
 	}

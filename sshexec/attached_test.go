@@ -79,6 +79,10 @@ func TestRunOnOpenSSH(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "daemon\n"+home+"\n"+home+" daemon daemon\nin", string(result.Stdout))
 	})
+	t.Run("perl", func(t *testing.T) {
+		t.Parallel()
+		testPerl(t, c)
+	})
 	t.Run("bounded", func(t *testing.T) {
 		t.Parallel()
 		result, err := c.Run(t.Context(), sshexec.Command{Script: "head -c 3000000 /dev/zero"})
@@ -127,9 +131,11 @@ func TestRunStops(t *testing.T) {
 		"deaf": {Script: "trap '' TERM; echo $$; while :; do sleep 60; done"},
 		// Without the last sleep, these could end well before they are asked to
 		// end: wait returns 0 when the children are gone.
-		"many":   {Script: "echo $$; for i in {1..30}; do sleep 60 & (sleep 60; :) & done; wait; sleep 60"},
-		"child":  {Script: "env -i setsid sleep 60 & echo $!; wait; sleep 60"},
-		"fenced": {Script: "echo $$; sleep 60", User: "daemon", Fence: ownFence(t)},
+		"many":           {Script: "echo $$; for i in {1..30}; do sleep 60 & (sleep 60; :) & done; wait; sleep 60"},
+		"child":          {Script: "env -i setsid sleep 60 & echo $!; wait; sleep 60"},
+		"fenced":         {Script: "echo $$; sleep 60", User: "daemon", Fence: ownFence(t)},
+		"perl":           {Script: perlSleeps, Perl: true, Fence: ownFence(t)},
+		"perl of a user": {Script: perlSleeps, Perl: true, User: "daemon", Fence: ownFence(t)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -138,7 +144,11 @@ func TestRunStops(t *testing.T) {
 			mark := rand.Text()
 			first := &firstLine{seen: make(chan string, 1)}
 			cmd.Stdout = first
-			cmd.Script = "export TEST_MARK=" + mark + "; " + cmd.Script
+			if cmd.Perl {
+				cmd.Script = "$ENV{TEST_MARK} = '" + mark + "'; " + cmd.Script
+			} else {
+				cmd.Script = "export TEST_MARK=" + mark + "; " + cmd.Script
+			}
 			done := make(chan error, 1)
 			go func() {
 				_, err := c.Run(ctx, cmd)

@@ -5,13 +5,17 @@ import (
 	"time"
 )
 
-// Command is a bash script that runs attached to the connection, at most once.
+// Command is a script that runs attached to the connection, at most once.
 // When the connection is lost before its end, its outcome is unknown.
 type Command struct {
 	// Script is bash source; it runs with -euo pipefail. Values never stand in
 	// it: they are passed as Args and used as "$1", "$2", ...
 	Script string
 	Args   []string
+	// Perl makes Script perl source, which finds its values in @ARGV. Debian and
+	// Ubuntu always have perl, by the essential package perl-base; a module costs
+	// more than perl itself. As root it runs in the process that holds the fence.
+	Perl bool
 	// User is the unix user that runs the script. Defaults to root. Where it is
 	// not the login user, sudo -n or runuser changes to it.
 	User string

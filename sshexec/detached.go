@@ -40,7 +40,7 @@ func (c *Client) Attach(ctx context.Context, spec RunSpec, from int64, w io.Writ
 			decimal(spec.MaxLog), decimal(int64(len(payload))),
 			spec.User, spec.Dir, decimal(spec.StopTimeout.Milliseconds()),
 			spec.Fence.Key, decimal(spec.Fence.Epoch),
-			source("lib start") + `start "${@:2}"`, fenceScript,
+			source("lib start") + `start "${@:2}"`, fencedCommand(),
 		},
 		stdin:  payload,
 		stdout: w,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,8 +26,16 @@ const (
 	tokenName = "FORGE_COMMAND"
 )
 
-//go:embed fence.sh
-var fenceScript string
+var (
+	//go:embed fence.pl
+	fenceSource string
+	//go:embed child.pl
+	childSource string
+)
+
+// fencedCommand is perl source that runs a command under a fence: its arguments
+// are key, epoch, mark and the command.
+func fencedCommand() string { return fenceSource + childSource }
 
 var (
 	userRule  = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
@@ -66,19 +75,17 @@ func (c Command) user() string {
 }
 
 // line is the command for the login shell of login, be it dash or bash. The
-// token marks the processes, the mark what fence.sh says.
+// token marks the processes, the mark what fence.pl says.
 func (c Command) line(login, token, mark string) (string, error) {
-	user := c.user()
-	// The script begins on the first line, so that messages of bash have its
-	// line numbers.
-	prelude := fmt.Sprintf("export PATH=%s LC_ALL=C.UTF-8 USER=%s LOGNAME=%s %s=%s; unset HOME; HOME=~; export HOME; cd 2>/dev/null || cd /; ",
-		searchPath, user, user, tokenName, token)
-	argv := append([]string{"bash", "--noprofile", "--norc", "-euo", "pipefail", "-c", prelude + c.Script, "forge"}, c.Args...)
-	as := user
+	as, argv := c.user(), c.interpreter(token, "")
 	if c.Fence.Key != "" {
 		// The fence is root's, whoever runs the script.
-		argv = append([]string{"bash", "--noprofile", "--norc", "-c", fenceScript, "forge",
-			c.Fence.Key, strconv.FormatInt(c.Fence.Epoch, 10), mark}, asUser("root", user, argv)...)
+		fence := []string{c.Fence.Key, strconv.FormatInt(c.Fence.Epoch, 10), mark}
+		if c.Perl && as == "root" {
+			argv = c.interpreter(token, fenceSource, fence...)
+		} else {
+			argv = slices.Concat([]string{"perl", "-e", fencedCommand(), "--"}, fence, asUser("root", as, argv))
+		}
 		as = "root"
 	}
 	line := loginLine(token, asUser(login, as, argv))
@@ -86,6 +93,21 @@ func (c Command) line(login, token, mark string) (string, error) {
 		return "", ErrTooLarge
 	}
 	return line, nil
+}
+
+// interpreter runs the script after first, which is perl source and takes the
+// given arguments. The script begins on a line 1, so that messages have its
+// line numbers.
+func (c Command) interpreter(token, first string, args ...string) []string {
+	user := c.user()
+	if c.Perl {
+		prelude := fmt.Sprintf("BEGIN { @ENV{qw(PATH LC_ALL USER LOGNAME %s HOME)} = (qw(%s C.UTF-8 %s %s %s), (getpwuid $>)[7] // '/'); chdir $ENV{HOME} or chdir '/' }\n#line 1\n",
+			tokenName, searchPath, user, user, token)
+		return slices.Concat([]string{"perl", "-e", first + prelude + c.Script, "--"}, args, c.Args)
+	}
+	prelude := fmt.Sprintf("export PATH=%s LC_ALL=C.UTF-8 USER=%s LOGNAME=%s %s=%s; unset HOME; HOME=~; export HOME; cd 2>/dev/null || cd /; ",
+		searchPath, user, user, tokenName, token)
+	return slices.Concat([]string{"bash", "--noprofile", "--norc", "-euo", "pipefail", "-c", prelude + c.Script, "forge"}, c.Args)
 }
 
 // asUser makes argv run as user when started by login.
@@ -105,7 +127,8 @@ func loginLine(token string, argv []string) string {
 	for i, word := range argv {
 		words[i] = quote(word)
 	}
-	return fmt.Sprintf("unset BASH_ENV ENV; export PATH=%s %s=%s; exec %s", searchPath, tokenName, token, strings.Join(words, " "))
+	return fmt.Sprintf("unset BASH_ENV ENV PERL5OPT PERL5LIB PERLLIB PERLIO PERL_UNICODE; export PATH=%s LC_ALL=C.UTF-8 %s=%s; exec %s",
+		searchPath, tokenName, token, strings.Join(words, " "))
 }
 
 // quote makes s one word of any POSIX shell. syntax.Quote does not do here: it

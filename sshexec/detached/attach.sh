@@ -8,7 +8,7 @@ attach() {
 	else
 		receive "$size"
 		local begin=(bash -uo pipefail -c "$9" forge "$id" "$new" "$user" "$dir" "$grace")
-		[[ -n $key ]] && begin=(bash -c "${10}" forge "$key" "$epoch" forge-run: "${begin[@]}")
+		[[ -n $key ]] && begin=(perl -e "${10}" -- "$key" "$epoch" forge-run: "${begin[@]}")
 		"${begin[@]}" </dev/null >&2 || exit # it has said why
 		rm -rf -- "$new"
 		trap - EXIT

@@ -40,6 +40,13 @@ func (e *Exec) parse() {
 			e.Script, e.Args = script, words[i+2:] // words[i+1] is $0
 			return
 		}
+		if before, script, ok := strings.Cut(word, "\n#line 1\n"); ok && i > 0 && words[i-1] == "-e" && i+2 <= len(words) {
+			e.Script, e.Args = script, words[i+2:] // words[i+1] is --
+			if !strings.HasPrefix(before, "BEGIN { @ENV") && len(e.Args) >= 3 {
+				e.Args = e.Args[3:] // those of the fence
+			}
+			return
+		}
 	}
 }
 

@@ -31,9 +31,12 @@ func TestHandlerSeesTheCommand(t *testing.T) {
 	args := []string{"", "it's", "a b\n$x `y`", "|| cd /; "}
 	script := "echo \"$1\" 'two' && cat || cd /; true\n"
 	for name, cmd := range map[string]sshexec.Command{
-		"root":   {Script: script, Args: args},
-		"user":   {Script: script, Args: args, User: "daemon"},
-		"fenced": {Script: script, Args: args, User: "daemon", Fence: sshexec.Fence{Key: "k", Epoch: 1}},
+		"root":              {Script: script, Args: args},
+		"user":              {Script: script, Args: args, User: "daemon"},
+		"fenced":            {Script: script, Args: args, User: "daemon", Fence: sshexec.Fence{Key: "k", Epoch: 1}},
+		"perl":              {Script: script, Args: args, Perl: true},
+		"perl, fenced":      {Script: script, Args: args, Perl: true, Fence: sshexec.Fence{Key: "k", Epoch: 1}},
+		"perl, fenced user": {Script: script, Args: args, Perl: true, User: "daemon", Fence: sshexec.Fence{Key: "k", Epoch: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

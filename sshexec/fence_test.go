@@ -23,6 +23,7 @@ func ownFence(t testing.TB) sshexec.Fence {
 	t.Cleanup(func() {
 		_ = os.Remove(fenceDir + "/" + key)
 		_ = os.Remove(fenceDir + "/" + key + ".lock")
+		_ = os.Remove(fenceDir + "/" + key + ".new")
 		_ = os.Remove(fenceDir) // fails unless empty, as it should
 		_ = os.Remove("/var/lib/forge")
 	})
@@ -68,6 +69,37 @@ func TestFenceOnOpenSSH(t *testing.T) {
 	require.NoError(t, err)
 	_, err = run(6, "", `kill "$1"`, strings.TrimSpace(out))
 	require.NoError(t, err)
+}
+
+// A script in perl runs in the process that holds the fence.
+func TestFencedPerl(t *testing.T) {
+	t.Parallel()
+	c := startSSHD(t).dial(t)
+	fence := ownFence(t)
+	run := func(epoch int64, script string, args ...string) (string, error) {
+		result, err := c.Run(t.Context(), sshexec.Command{
+			Perl: true, Script: script, Args: args, Fence: sshexec.Fence{Key: fence.Key, Epoch: epoch},
+		})
+		if result == nil {
+			return "", err
+		}
+		return string(result.Stdout), err
+	}
+	out, err := run(5, `$| = 1; printf "%o\n", umask; exec "flock", "-n", "-E", 3, $ARGV[0], "echo", "free"`, lockFile(fence))
+	require.NoError(t, err)
+	require.Equal(t, "22\nfree\n", out, "what it starts does not hold the lock")
+	_, err = run(5, `system "flock", "-n", "-E", 3, $ARGV[0], "true"; exit($? >> 8)`, lockFile(fence))
+	var exit *sshexec.ExitError
+	require.ErrorAs(t, err, &exit)
+	require.Equal(t, 3, exit.ExitCode, "it holds the lock")
+
+	marker := t.TempDir() + "/ran"
+	_, err = run(4, `BEGIN { open F, ">", $ARGV[0] }`, marker)
+	require.ErrorIs(t, err, sshexec.ErrFenced)
+	require.NoFileExists(t, marker, "not even what runs as it is compiled")
+	_, err = run(5, `BEGIN { open F, ">", $ARGV[0] }`, marker)
+	require.NoError(t, err)
+	require.FileExists(t, marker)
 }
 
 // Of two holders the scripts never overlap, and the older one never comes

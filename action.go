@@ -25,6 +25,10 @@ const (
 	KindRevokeKeys     Kind = "revoke_keys" // parent of revoke_ssh_key
 	KindSyncKey        Kind = "sync_ssh_key"
 	KindRevokeKey      Kind = "revoke_ssh_key"
+	KindCutKey         Kind = "cut_ssh_key"  // revokes, and ends the key's sessions; a part of revoke_keys too
+	KindDeleteKey      Kind = "delete_key"   // parent of revoke_ssh_key
+	KindEnforceKeys    Kind = "enforce_keys" // parent of enforce_ssh_keys
+	KindEnforceServer  Kind = "enforce_ssh_keys"
 	KindUpdateSite     Kind = "update_site"     // brings the server in step with changed settings
 	KindSetEnvironment Kind = "set_environment" // writes a site's environment file
 	KindRestartService Kind = "restart_service"

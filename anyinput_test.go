@@ -71,7 +71,7 @@ func TestAnyInputIsRefusedOrStable(t *testing.T) {
 			opts := forge.KeyOpts{Name: text.Draw(rt, "name"), Public: text.Draw(rt, "public"), Labels: labels}
 			key, err = f.For(owner).Keys.Add(t.Context(), opts)
 			again = func() error {
-				if err := f.For(owner).Keys.Delete(t.Context(), key.ID); err != nil {
+				if _, err := f.For(owner).Keys.Delete(t.Context(), key.ID); err != nil {
 					return err
 				}
 				same, err := f.For(owner).Keys.Add(t.Context(), forge.KeyOpts{Name: key.Name, Public: key.Public + " " + key.Comment, Labels: key.Labels})

@@ -45,11 +45,7 @@ func TestArchivedServerIsLeftAlone(t *testing.T) {
 		"delete site":  func() error { _, err := f.Sites.Delete(ctx, site.ID); return err },
 		"deploy":       func() error { _, err := f.Deployments.Trigger(ctx, site.ID, nil); return err },
 		"sync key": func() error {
-			_, err := f.Keys.Sync(ctx, key.ID, forge.SyncOpts{Servers: []string{srv.ID}})
-			return err
-		},
-		"revoke key": func() error {
-			_, err := f.Keys.Revoke(ctx, key.ID, forge.SyncOpts{Servers: []string{srv.ID}})
+			_, err := f.Keys.Sync(ctx, key.ID, forge.Selector{Servers: []string{srv.ID}})
 			return err
 		},
 	} {

@@ -39,7 +39,7 @@ func furnishOn(t *testing.T, store forge.Store) *furnished {
 	f.done, err = w.For("acme").Servers.Exec(t.Context(), f.server.ID, forge.ExecOpts{Command: "true", User: "root"})
 	require.NoError(t, err)
 	require.NoError(t, w.Actions.Cancel(t.Context(), f.done.ID))
-	_, err = w.For("acme").Keys.Sync(t.Context(), f.key.ID, forge.SyncOpts{Servers: []string{f.server.ID}})
+	_, err = w.For("acme").Keys.Sync(t.Context(), f.key.ID, forge.Selector{Servers: []string{f.server.ID}})
 	require.NoError(t, err)
 	return f
 }
@@ -205,7 +205,7 @@ func badKeys() map[string]refusal {
 			return err
 		}}
 	}
-	sync := func(field string, opts forge.SyncOpts) refusal {
+	sync := func(field string, opts forge.Selector) refusal {
 		return refusal{forge.ErrInvalid, field, func(ctx context.Context, f *furnished) error {
 			if len(opts.Servers) == 1 {
 				opts.Servers = []string{f.server.ID}
@@ -215,13 +215,16 @@ func badKeys() map[string]refusal {
 		}}
 	}
 	cases := map[string]refusal{
-		"key there already":   add(forge.ErrConflict, "fingerprint", forge.KeyOpts{Name: "again", Public: keyLine + " another comment"}),
-		"key without a name":  add(forge.ErrInvalid, "name", forge.KeyOpts{Public: otherLine}),
-		"key's name":          add(forge.ErrInvalid, "name", forge.KeyOpts{Name: "a\nb", Public: otherLine}),
-		"key's labels":        add(forge.ErrInvalid, "labels", forge.KeyOpts{Name: "a", Public: otherLine, Labels: map[string]string{"-": ""}}),
-		"sync to none":        sync("servers", forge.SyncOpts{}),
-		"sync to a bad user":  sync("user", forge.SyncOpts{Servers: []string{""}, User: "../root"}),
-		"sync to a user line": sync("user", forge.SyncOpts{Servers: []string{""}, User: "forge\nroot"}),
+		"key there already":      add(forge.ErrConflict, "fingerprint", forge.KeyOpts{Name: "again", Public: keyLine + " another comment"}),
+		"key without a name":     add(forge.ErrInvalid, "name", forge.KeyOpts{Public: otherLine}),
+		"key's name":             add(forge.ErrInvalid, "name", forge.KeyOpts{Name: "a\nb", Public: otherLine}),
+		"key's labels":           add(forge.ErrInvalid, "labels", forge.KeyOpts{Name: "a", Public: otherLine, Labels: map[string]string{"-": ""}}),
+		"sync to none":           sync("servers", forge.Selector{}),
+		"sync to ids and all":    sync("servers", forge.Selector{Servers: []string{""}, All: true}),
+		"sync to all and labels": sync("servers", forge.Selector{Labels: map[string]string{"a": "b"}, All: true}),
+		"sync to a bad label":    sync("labels", forge.Selector{Labels: map[string]string{"-": ""}}),
+		"sync to a bad user":     sync("user", forge.Selector{Servers: []string{""}, User: "../root"}),
+		"sync to a user line":    sync("user", forge.Selector{Servers: []string{""}, User: "forge\nroot"}),
 	}
 	for name, public := range map[string]string{
 		"none":        "",
@@ -315,8 +318,16 @@ func badStates() map[string]refusal {
 			_, err := f.Servers.RestartService(ctx, f.pending.ID, "nginx")
 			return err
 		}),
-		"sync to a pending server, after a good one": state(func(ctx context.Context, f *furnished) error {
-			_, err := f.Keys.Sync(ctx, f.key.ID, forge.SyncOpts{Servers: []string{f.server.ID, f.pending.ID}})
+		"sync to a server that goes, after a good one": state(func(ctx context.Context, f *furnished) error {
+			f.put(func(tx forge.Tx) error {
+				srv, err := tx.Servers().Get(f.pending.ID)
+				srv.Status = forge.ServerDeleting
+				return errors.Join(err, tx.Servers().Update(srv))
+			})
+			before := f.contents()
+			_, err := f.Keys.Sync(ctx, f.key.ID, forge.Selector{Servers: []string{f.server.ID, f.pending.ID}})
+			require.Equal(f.t, before, f.contents())
+			f.put(func(tx forge.Tx) error { return tx.Servers().Update(f.pending) })
 			return err
 		}),
 		"retry of what is active": state(func(ctx context.Context, f *furnished) error {
@@ -350,9 +361,6 @@ func badStates() map[string]refusal {
 		"cancel of what has ended": state(func(ctx context.Context, f *furnished) error {
 			return f.Actions.Cancel(ctx, f.done.ID)
 		}),
-		"delete of a granted key": state(func(ctx context.Context, f *furnished) error {
-			return f.Keys.Delete(ctx, f.key.ID)
-		}),
 	}
 }
 
@@ -366,11 +374,11 @@ func unknownIDs() map[string]refusal {
 		}
 	}
 	cases["unknown server to sync to"] = refusal{forge.ErrNotFound, "server", func(ctx context.Context, f *furnished) error {
-		_, err := f.Keys.Sync(ctx, f.key.ID, forge.SyncOpts{Servers: []string{f.server.ID, "no-such-id"}})
+		_, err := f.Keys.Sync(ctx, f.key.ID, forge.Selector{Servers: []string{f.server.ID, "no-such-id"}})
 		return err
 	}}
 	cases["revoke of what was never synced"] = refusal{forge.ErrNotFound, "grant", func(ctx context.Context, f *furnished) error {
-		_, err := f.Keys.Revoke(ctx, f.key.ID, forge.SyncOpts{Servers: []string{f.server.ID}, User: "deploy"})
+		_, err := f.Keys.Revoke(ctx, f.key.ID, forge.Selector{Servers: []string{f.server.ID}, User: "deploy"}, nil)
 		return err
 	}}
 	return cases

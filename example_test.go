@@ -111,26 +111,26 @@ func ExampleKeys_Add() {
 // A key is let in on some servers, and the state of each is asked for.
 func ExampleKeys_Sync() {
 	ctx, f := context.Background(), newForge()
-	var keyID string
-	var servers []string
-
-	action, err := f.Keys.Sync(ctx, keyID, forge.SyncOpts{Servers: servers, User: "forge"})
+	web := forge.Selector{Labels: map[string]string{"role": "web"}, User: "forge"}
+	action, err := f.Keys.Sync(ctx, "the key's id", web)
 	if err != nil {
-		fmt.Println(err)
+		fmt.Println(errors.Is(err, forge.ErrNotFound))
 		return
 	}
 	if _, err := f.Actions.Wait(ctx, action.ID); err != nil {
-		log.Fatal(err)
+		log.Print(err) // names the servers, each with its reason
+		if action, err = f.Keys.Retry(ctx, action.ID); err == nil {
+			_, err = f.Actions.Wait(ctx, action.ID)
+		}
 	}
-	grants, err := f.Keys.Grants(ctx, forge.GrantFilter{Key: keyID}, forge.Page{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, g := range grants {
+	for g, err := range f.Keys.AllGrants(ctx, forge.GrantFilter{Key: "the key's id"}) {
+		if err != nil {
+			log.Fatal(err)
+		}
 		fmt.Println(g.Server, g.User, g.Status, g.Failure)
 	}
 	// Output:
-	// servers: must name at least one server
+	// true
 }
 
 // A site without a repository yet, and one whose repository has to let the

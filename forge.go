@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seed-797f2c2c/forge/internal/keysource"
 	"github.com/seed-797f2c2c/forge/internal/validate"
 	"github.com/seed-797f2c2c/forge/provider"
 	"github.com/seed-797f2c2c/forge/queue"
@@ -88,6 +89,7 @@ type core struct {
 	hub     *hub
 	pool    *sshexec.Pool
 	held    *held
+	source  keysource.Source // where keys are imported from
 }
 
 // New makes a Forge. It does no I/O.
@@ -133,7 +135,7 @@ func New(cfg Config) (*Forge, error) {
 
 // pools are those of the config with the defaults for those not named.
 func (cfg Config) pools() (queue.Pools, error) {
-	pools := queue.Pools{poolProvision: 3, poolDeploy: 5, poolSSH: 8, poolDefault: 2}
+	pools := queue.Pools{poolProvision: 3, poolDeploy: 5, poolSSH: 8, poolKeys: 64, poolDefault: 2}
 	for name, n := range cfg.Pools {
 		if _, known := pools[name]; !known {
 			return nil, invalid("pools", "%q is not one of %v", name, slices.Sorted(maps.Keys(pools)))

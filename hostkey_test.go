@@ -79,7 +79,7 @@ func TestFirstHostKeyIsPinnedAndAChangeStopsEverything(t *testing.T) {
 	r.world = next
 	t.Cleanup(next.start())
 	key := next.addKey("")
-	sync, err := next.Keys.Sync(t.Context(), key.ID, forge.SyncOpts{Servers: []string{r.server.ID}})
+	sync, err := next.Keys.Sync(t.Context(), key.ID, forge.Selector{Servers: []string{r.server.ID}})
 	require.NoError(t, err)
 	_, err = next.Actions.Wait(t.Context(), sync.ID)
 	require.Error(t, err)

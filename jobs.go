@@ -10,6 +10,7 @@ const (
 	poolProvision = "provision"
 	poolDeploy    = "deploy"
 	poolSSH       = "ssh"
+	poolKeys      = "keys" // changes of many servers at once, most of whose time is waiting
 	poolDefault   = "default"
 )
 
@@ -46,8 +47,10 @@ func (c *core) catalogue() map[Kind]job {
 
 		KindSyncKeys:   {},
 		KindRevokeKeys: {},
-		KindSyncKey:    {poolSSH, 3, 60 * time.Second, false, c.syncKey, c.grantChanged},
-		KindRevokeKey:  {poolSSH, 3, 60 * time.Second, false, c.revokeKey, c.grantChanged},
+		KindDeleteKey:  {},
+		KindSyncKey:    {poolKeys, 3, 60 * time.Second, false, c.syncKey, c.grantChanged},
+		KindRevokeKey:  {poolKeys, 3, 60 * time.Second, false, c.revokeKey, c.grantChanged},
+		KindCutKey:     {poolKeys, 3, 60 * time.Second, false, c.revokeKey, c.grantChanged},
 
 		KindAddPHP:    {poolProvision, 1, 1800 * time.Second, true, c.changePHP, c.phpChanged},
 		KindRemovePHP: {poolProvision, 1, 1800 * time.Second, true, c.changePHP, c.phpChanged},
@@ -57,6 +60,11 @@ func (c *core) catalogue() map[Kind]job {
 		KindExec:           {poolSSH, 1, 300 * time.Second, true, c.execCommand, nil},
 		KindValidate:       {poolDefault, 3, 30 * time.Second, false, c.validateProvider, nil},
 	}
+}
+
+// fleetKinds are the parents whose parts are each on a server of its own.
+func fleetKinds() []Kind {
+	return []Kind{KindSyncKeys, KindRevokeKeys, KindDeleteKey, KindEnforceKeys}
 }
 
 func (c *core) timeout(k Kind) time.Duration {

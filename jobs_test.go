@@ -88,11 +88,11 @@ func (w *world) askForAll(srv *forge.Server) map[forge.Kind]*forge.Action {
 	_, setUp, err := f.Sites.Create(ctx, srv.ID, forge.SiteOpts{Domain: "created.example.com", Kind: forge.StaticSite})
 	part(setUp, err)
 	key := w.addKey(srv.Owner)
-	part(f.Keys.Sync(ctx, key.ID, forge.SyncOpts{Servers: []string{srv.ID}}))
+	part(f.Keys.Sync(ctx, key.ID, forge.Selector{Servers: []string{srv.ID}}))
 	w.put(func(tx forge.Tx) error {
 		return tx.Grants().Insert(&forge.Grant{ID: newID(), Owner: srv.Owner, Key: key.ID, Server: srv.ID, User: "deploy", Status: forge.GrantSynced})
 	})
-	part(f.Keys.Revoke(ctx, key.ID, forge.SyncOpts{Servers: []string{srv.ID}, User: "deploy"}))
+	part(f.Keys.Revoke(ctx, key.ID, forge.Selector{Servers: []string{srv.ID}, User: "deploy"}, nil))
 	a := &forge.Action{Owner: srv.Owner, Kind: forge.KindInstallStack, Server: srv.ID,
 		Subject: forge.Subject{Kind: forge.SubjectServer, ID: srv.ID}, Locks: []string{"server-" + srv.ID}}
 	ask(a, f.Insert(ctx, a))

@@ -48,6 +48,11 @@ const (
 	GrantRevoked  GrantStatus = "revoked"
 )
 
+// liveGrants are the states in which a server may let a key in.
+func liveGrants() []GrantStatus {
+	return []GrantStatus{GrantPending, GrantSynced, GrantFailed, GrantRevoking}
+}
+
 // Grant lets a key log in to a server as a unix user.
 type Grant struct {
 	ID     string
@@ -56,6 +61,7 @@ type Grant struct {
 	Server string
 	User   string // unix user
 	Public string // type and base64 of the key, which may be deleted since
+	Wanted bool   // whether the key is to be let in: what was asked for last
 	Action string // the last action that changed it; empty while none is asked for
 
 	Status  GrantStatus

@@ -37,7 +37,7 @@ func withKey(t *testing.T, servers int, test func(t *testing.T, r *ring)) {
 		for range servers {
 			r.servers = append(r.servers, r.addServer("acme"))
 		}
-		for _, kind := range []forge.Kind{forge.KindSyncKey, forge.KindRevokeKey} {
+		for _, kind := range []forge.Kind{forge.KindSyncKey, forge.KindRevokeKey, forge.KindCutKey} {
 			r.Stub(kind, r.change)
 		}
 		defer r.start()()
@@ -64,7 +64,7 @@ func (r *ring) change(ctx context.Context, work forge.TestWork) error {
 	return err
 }
 
-func (r *ring) opts(servers ...int) (o forge.SyncOpts) {
+func (r *ring) opts(servers ...int) (o forge.Selector) {
 	for _, i := range servers {
 		o.Servers = append(o.Servers, r.servers[i].ID)
 	}
@@ -78,7 +78,13 @@ func (r *ring) sync(servers ...int) *forge.Action {
 }
 
 func (r *ring) revoke(servers ...int) *forge.Action {
-	a, err := r.Keys.Revoke(r.t.Context(), r.key.ID, r.opts(servers...))
+	a, err := r.Keys.Revoke(r.t.Context(), r.key.ID, r.opts(servers...), nil)
+	require.NoError(r.t, err)
+	return a
+}
+
+func (r *ring) delete() *forge.Action {
+	a, err := r.Keys.Delete(r.t.Context(), r.key.ID)
 	require.NoError(r.t, err)
 	return a
 }
@@ -103,7 +109,6 @@ func TestSyncRevokeAndSyncAgain(t *testing.T) {
 		require.Equal(t, forge.GrantSynced, g.Status)
 		require.Equal(t, "forge", g.User)
 		require.False(t, g.Synced.IsZero())
-		require.ErrorIs(t, r.Keys.Delete(t.Context(), r.key.ID), forge.ErrState)
 		require.NoError(t, r.wait(r.sync(0)), "again does no harm")
 
 		time.Sleep(time.Minute)
@@ -111,7 +116,7 @@ func TestSyncRevokeAndSyncAgain(t *testing.T) {
 		g = r.grant(0)
 		require.Equal(t, forge.GrantRevoked, g.Status)
 		require.Equal(t, time.Minute, g.Revoked.Sub(g.Synced).Round(time.Second))
-		_, err := r.Keys.Revoke(t.Context(), r.key.ID, r.opts(0))
+		_, err := r.Keys.Revoke(t.Context(), r.key.ID, r.opts(0), nil)
 		require.ErrorIs(t, err, forge.ErrState)
 
 		require.NoError(t, r.wait(r.sync(0)))
@@ -119,8 +124,9 @@ func TestSyncRevokeAndSyncAgain(t *testing.T) {
 		require.Equal(t, g.ID, again.ID)
 		require.Equal(t, forge.GrantSynced, again.Status)
 		require.Zero(t, again.Revoked)
-		require.NoError(t, r.wait(r.revoke(0)))
-		require.NoError(t, r.Keys.Delete(t.Context(), r.key.ID))
+		require.NoError(t, r.wait(r.delete()))
+		_, err = r.Keys.Get(t.Context(), r.key.ID)
+		require.ErrorIs(t, err, forge.ErrNotFound)
 		require.Equal(t, []string{"pending", "synced", "pending", "synced", "revoking", "revoked", "pending", "synced", "revoking", "revoked"},
 			r.statuses(forge.Subject{Kind: forge.SubjectGrant, ID: g.ID}))
 	})
@@ -151,10 +157,12 @@ func TestPartOfAChangeThatFails(t *testing.T) {
 		require.Equal(t, forge.GrantFailed, r.grant(1).Status)
 		require.Equal(t, "the user forge is not there", r.grant(1).Failure)
 		require.Equal(t, forge.GrantSynced, r.grant(2).Status)
-		require.ErrorIs(t, r.Keys.Delete(t.Context(), r.key.ID), forge.ErrState)
 
 		r.refuse = nil
-		require.NoError(t, r.wait(r.sync(1)))
+		again, err := r.Keys.Retry(t.Context(), parent.ID)
+		require.NoError(t, err)
+		require.Equal(t, 1, again.Children, "what failed, and nothing else")
+		require.NoError(t, r.wait(again))
 		require.Equal(t, forge.GrantSynced, r.grant(1).Status)
 		require.Empty(t, r.grant(1).Failure)
 	})
@@ -250,7 +258,7 @@ func TestGrantsGoWithTheirServer(t *testing.T) {
 		grants, err := r.Keys.Grants(t.Context(), forge.GrantFilter{}, forge.Page{})
 		require.NoError(t, err)
 		require.Len(t, grants, 1)
-		require.NoError(t, r.Keys.Delete(t.Context(), r.key.ID))
+		require.Equal(t, forge.ActionFinished, r.delete().Status, "at once")
 	})
 }
 
@@ -275,11 +283,11 @@ func TestRevokeIsNotUndoneByAnEarlierSync(t *testing.T) {
 			return nil
 		})
 		defer w.start()()
-		key, to := w.addKey(""), forge.SyncOpts{Servers: []string{w.addServer("").ID}}
+		key, to := w.addKey(""), forge.Selector{Servers: []string{w.addServer("").ID}}
 		sync, err := w.Keys.Sync(t.Context(), key.ID, to)
 		require.NoError(t, err)
 		<-entered
-		revoke, err := w.Keys.Revoke(t.Context(), key.ID, to)
+		revoke, err := w.Keys.Revoke(t.Context(), key.ID, to, nil)
 		require.NoError(t, err)
 		close(goOn)
 		_, err = w.Actions.Wait(t.Context(), revoke.ID)

@@ -57,6 +57,12 @@ func sitesOn(tx Tx, serverID string) iter.Seq2[*Site, error] {
 		func(s *Site) string { return s.ID })
 }
 
+// grantsIn yields the grants that the filter selects.
+func grantsIn(tx Tx, filter GrantFilter) iter.Seq2[*Grant, error] {
+	return all(func(page Page) ([]*Grant, error) { return tx.Grants().List(filter, page) },
+		func(g *Grant) string { return g.ID })
+}
+
 // actionsOf yields the actions that the filter selects.
 func actionsOf(tx Tx, filter ActionFilter) iter.Seq2[*Action, error] {
 	return all(func(page Page) ([]*Action, error) { return tx.Actions().List(filter, page) },

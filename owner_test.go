@@ -133,14 +133,19 @@ func keyMethods() map[string]method {
 		}}
 	}
 	return map[string]method{
-		"Keys.Get":    id(func(ctx context.Context, s *forge.Keys, id string, _ *furnished) error { return second(s.Get(ctx, id)) }),
-		"Keys.Delete": id(func(ctx context.Context, s *forge.Keys, id string, _ *furnished) error { return s.Delete(ctx, id) }),
+		"Keys.Get": id(func(ctx context.Context, s *forge.Keys, id string, _ *furnished) error { return second(s.Get(ctx, id)) }),
+		"Keys.Delete": id(func(ctx context.Context, s *forge.Keys, id string, _ *furnished) error {
+			return second(s.Delete(ctx, id))
+		}),
 		"Keys.Sync": id(func(ctx context.Context, s *forge.Keys, id string, w *furnished) error {
-			return second(s.Sync(ctx, id, forge.SyncOpts{Servers: []string{w.server.ID}}))
+			return second(s.Sync(ctx, id, forge.Selector{Servers: []string{w.server.ID}}))
 		}),
 		"Keys.Revoke": id(func(ctx context.Context, s *forge.Keys, id string, w *furnished) error {
-			return second(s.Revoke(ctx, id, forge.SyncOpts{Servers: []string{w.server.ID}}))
+			return second(s.Revoke(ctx, id, forge.Selector{Servers: []string{w.server.ID}}, nil))
 		}),
+		"Keys.Retry": {what: "action", id: func(ctx context.Context, f *forge.Forge, _ *furnished, id string) error {
+			return second(f.Keys.Retry(ctx, id))
+		}},
 		"Keys.List": {list: func(ctx context.Context, f *forge.Forge, w *furnished) (int, error) {
 			found, err := f.Keys.List(ctx, forge.KeyFilter{Owner: "acme", Fingerprint: w.key.Fingerprint}, forge.Page{})
 			return len(found), err
@@ -152,7 +157,12 @@ func keyMethods() map[string]method {
 			found, err := f.Keys.Grants(ctx, forge.GrantFilter{Owner: "acme", Server: w.server.ID}, forge.Page{})
 			return len(found), err
 		}},
-		"Keys.Add": {free: "names no record"},
+		"Keys.AllGrants": {list: func(ctx context.Context, f *forge.Forge, w *furnished) (int, error) {
+			return count(f.Keys.AllGrants(ctx, forge.GrantFilter{Server: w.server.ID}))
+		}},
+		"Keys.Add":            {free: "names no record"},
+		"Keys.Import":         {free: "names no record"},
+		"Keys.ImportDocument": {free: "names no record; another owner's keys are no reason not to add: TestImportStaysWithinAnOwner"},
 	}
 }
 
@@ -412,7 +422,7 @@ func TestSyncStaysWithinAnOwner(t *testing.T) {
 	w := furnish(t)
 	foreign := w.addServer("other")
 	before := w.contents()
-	_, err := w.For("acme").Keys.Sync(t.Context(), w.key.ID, forge.SyncOpts{Servers: []string{foreign.ID}})
+	_, err := w.For("acme").Keys.Sync(t.Context(), w.key.ID, forge.Selector{Servers: []string{foreign.ID}})
 	require.ErrorIs(t, err, forge.ErrNotFound)
 	require.Equal(t, before, w.contents())
 }

@@ -1,5 +1,12 @@
 package forge
 
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // A parent is an action without a job of its own: it runs as soon as one of its
 // children does, and ends with the last of them.
 
@@ -66,19 +73,50 @@ func (c *core) finishParent(t *txn, p *Action) error {
 	case done == nil:
 		return c.setStatus(t, p, ActionSuperseded)
 	}
+	return c.finishParts(t, p)
+}
+
+// finishParts ends a parent whose parts are done.
+func (c *core) finishParts(t *txn, p *Action) error {
+	if p.Kind == KindDeleteKey {
+		if f, err := c.dropKey(t, p); err != nil || f != nil {
+			return errors.Join(err, c.fail(t, p, f))
+		}
+	}
 	return c.setStatus(t, p, ActionFinished)
 }
 
-// failParent ends a parent with the failure of its first part that failed.
+// maxNamed is how many servers a failure names.
+const maxNamed = 20
+
+// failParent ends a parent with the failure of its first part that failed, or,
+// where they are on many servers, with one that names them.
 func (c *core) failParent(t *txn, p *Action) error {
-	f := &Failure{Reason: ReasonChild}
-	part, err := firstAction(t, ActionFilter{Parent: p.ID, Status: []ActionStatus{ActionFailed}})
-	if err != nil {
+	failed, err := t.Actions().List(ActionFilter{Parent: p.ID, Status: []ActionStatus{ActionFailed}}, Page{Limit: maxNamed})
+	switch {
+	case err != nil:
 		return err
+	case len(failed) == 0:
+		return c.fail(t, p, &Failure{Reason: ReasonChild})
+	case !slices.Contains(fleetKinds(), p.Kind):
+		return c.fail(t, p, failed[0].Failure)
 	}
-	if part != nil {
-		f = part.Failure
+	f := &Failure{Reason: failed[0].Failure.Reason}
+	var where []string
+	for _, part := range failed {
+		srv, err := t.Servers().Get(part.Server)
+		if err != nil {
+			return err
+		}
+		if part.Failure.Reason != f.Reason {
+			f.Reason = ReasonChild
+		}
+		where = append(where, fmt.Sprintf("%s: %s: %s", srv.Name, part.Failure.Reason, (&failure{*part.Failure}).Error()))
 	}
+	if more := p.ChildrenFailed - len(failed); more > 0 {
+		where = append(where, fmt.Sprintf("and %d more", more))
+	}
+	f.Message = fmt.Sprintf("%d of %d servers failed: %s", p.ChildrenFailed, p.Children, strings.Join(where, "; "))
 	return c.fail(t, p, f)
 }
 

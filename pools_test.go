@@ -28,8 +28,8 @@ func TestPoolsOfWorkers(t *testing.T) {
 		names  []string
 		want   queue.Pools
 	}{
-		"the defaults":     {want: queue.Pools{"provision": 3, "deploy": 5, "ssh": 8, "default": 2}},
-		"other numbers":    {config: queue.Pools{"ssh": 20, "deploy": 0}, want: queue.Pools{"provision": 3, "deploy": 0, "ssh": 20, "default": 2}},
+		"the defaults":     {want: queue.Pools{"provision": 3, "deploy": 5, "ssh": 8, "keys": 64, "default": 2}},
+		"other numbers":    {config: queue.Pools{"ssh": 20, "deploy": 0}, want: queue.Pools{"provision": 3, "deploy": 0, "ssh": 20, "keys": 64, "default": 2}},
 		"some of them":     {names: []string{"ssh", "default"}, want: queue.Pools{"ssh": 8, "default": 2}},
 		"a pool of no one": {config: queue.Pools{"redis": 1}},
 		"a negative one":   {config: queue.Pools{"ssh": -1}},

@@ -199,7 +199,10 @@ func (c *core) putServer(t *txn, srv *Server, to ServerStatus, action string) er
 		return err
 	}
 	srv.Updated = t.Now()
-	return t.Servers().Update(srv)
+	if err := t.Servers().Update(srv); err != nil || to != ServerActive {
+		return err
+	}
+	return c.catchUp(t, srv)
 }
 
 // failureText says in a record why its action did not finish.

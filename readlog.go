@@ -64,6 +64,12 @@ type reader struct {
 
 func (r *reader) read(ctx context.Context, a *Action) error {
 	if r.f.core.jobs[a.Kind].run == nil {
+		if a.Cursor.Line > 0 { // written when it was asked for, and none since
+			if err := r.readStored(ctx, a); err != nil {
+				return err
+			}
+			r.base += a.Cursor.Line
+		}
 		return r.readChildren(ctx, a)
 	}
 	changes := r.f.core.hub.subscribe(func(e *Event) bool {

@@ -19,16 +19,18 @@ func (c *core) editKeys(ctx context.Context, w *work, add bool) error {
 	if err != nil {
 		return err
 	}
-	var key *Key
+	var g *Grant
 	err = w.view(ctx, func(tx Tx) error {
-		g, err := tx.Grants().Get(w.action.Subject.ID)
-		if err != nil {
-			return err
+		g, err = tx.Grants().Get(w.action.Subject.ID)
+		if err == nil && g.Action != w.action.ID {
+			err = fmt.Errorf("%w: the grant was changed again since", errGone)
 		}
-		if g.Action != w.action.ID {
-			return fmt.Errorf("%w: the grant was changed again since", errGone)
+		if err == nil && g.Public == "" { // of an older version
+			var key *Key
+			if key, err = tx.Keys().Get(g.Key); err == nil {
+				g.Public = key.Public
+			}
 		}
-		key, err = tx.Keys().Get(w.action.Input.Keys[0])
 		return err
 	})
 	if err != nil {
@@ -37,11 +39,11 @@ func (c *core) editKeys(ctx context.Context, w *work, add bool) error {
 	if err := w.stage(ctx, "keys"); err != nil {
 		return err
 	}
-	change := authorizedkeys.Change{User: w.action.Input.User}
+	change := authorizedkeys.Change{User: w.action.Input.User, Home: srv.Bare}
 	if add {
-		change.Add = []authorizedkeys.Key{{ID: key.ID, Line: key.Public}}
+		change.Add = []authorizedkeys.Key{{ID: g.Key, Line: g.Public}}
 	} else {
-		change.Remove = []string{key.Public}
+		change.Remove = []string{g.Public}
 	}
 	cmd, err := change.Command()
 	if err != nil {

@@ -60,6 +60,14 @@ func parseJobID(id string) (action string, epoch int64, ok bool) {
 // parent has no job, and ends when its children have. A part of what is being
 // cancelled is cancelled at once.
 func (c *core) insert(t *txn, a *Action) error {
+	if err := c.add(t, a); err != nil || a.Parent == "" {
+		return err
+	}
+	return c.childAdded(t, a)
+}
+
+// add writes a new action, of which its parent does not hear.
+func (c *core) add(t *txn, a *Action) error {
 	now := t.Now()
 	spec := c.jobs[a.Kind]
 	if a.ID == "" {
@@ -80,10 +88,7 @@ func (c *core) insert(t *txn, a *Action) error {
 		return err
 	}
 	c.observeStatus(t, a, "")
-	if a.Parent == "" {
-		return nil
-	}
-	return c.childAdded(t, a)
+	return nil
 }
 
 func (c *core) wakeUp(a *Action) queue.Job {

@@ -42,7 +42,7 @@ func (h *host) allow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	action, err := h.forge.Keys.Sync(ctx, key.ID, forge.SyncOpts{Servers: []string{h.server.ID}, User: "forge"})
+	action, err := h.forge.Keys.Sync(ctx, key.ID, forge.Selector{Servers: []string{h.server.ID}, User: "forge"})
 	if err == nil {
 		_, err = h.forge.Actions.Wait(ctx, action.ID)
 	}

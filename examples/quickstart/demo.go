@@ -142,7 +142,7 @@ func (d *demo) syncKey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	action, err := d.forge.Keys.Sync(ctx, key.ID, forge.SyncOpts{Servers: []string{d.server.ID}, User: "forge"})
+	action, err := d.forge.Keys.Sync(ctx, key.ID, forge.Selector{Servers: []string{d.server.ID}, User: "forge"})
 	if err != nil {
 		return err
 	}

@@ -93,7 +93,7 @@ func (j *jobs) key(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	action, err := j.Keys.Revoke(ctx, goes.ID, j.here())
+	action, err := j.Keys.Revoke(ctx, goes.ID, j.here(), nil)
 	if err := j.finish(ctx, action, err); err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (j *jobs) key(ctx context.Context) error {
 	return nil
 }
 
-func (j *jobs) here() forge.SyncOpts { return forge.SyncOpts{Servers: []string{j.server.ID}} }
+func (j *jobs) here() forge.Selector { return forge.Selector{Servers: []string{j.server.ID}} }
 
 func (j *jobs) syncKey(ctx context.Context) (*forge.Key, error) {
 	key, err := j.addKey(ctx)

@@ -39,7 +39,7 @@ func TestLateWorker(t *testing.T) {
 	require.NoError(t, w.finish(t.Context(), synced, nil))
 	blob := strings.Fields(key.Public)[1]
 	require.Contains(t, keysOn(t, j.machine), blob)
-	revoked, err := w.Keys.Revoke(t.Context(), key.ID, j.here())
+	revoked, err := w.Keys.Revoke(t.Context(), key.ID, j.here(), nil)
 	require.NoError(t, w.finish(t.Context(), revoked, err))
 	require.NotContains(t, keysOn(t, j.machine), blob)
 	late.arrive(t, shell)

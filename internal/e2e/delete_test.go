@@ -30,7 +30,7 @@ func TestDeleteSite(t *testing.T) {
 	key, err := e.Keys.Add(t.Context(), forge.KeyOpts{Name: "laptop", Public: l.public})
 	require.NoError(t, err)
 	sync := func(s *site) {
-		action, err := e.Keys.Sync(t.Context(), key.ID, forge.SyncOpts{Servers: []string{srv.ID}, User: s.User})
+		action, err := e.Keys.Sync(t.Context(), key.ID, forge.Selector{Servers: []string{srv.ID}, User: s.User})
 		e.finish(t, action, err)
 	}
 	sync(stays)

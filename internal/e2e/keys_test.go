@@ -80,7 +80,7 @@ func TestKeys(t *testing.T) {
 
 	for _, user := range users {
 		l.refused(t, user)
-		to := forge.SyncOpts{Servers: []string{srv.ID}, User: user}
+		to := forge.Selector{Servers: []string{srv.ID}, User: user}
 		action, err := e.Keys.Sync(t.Context(), key.ID, to)
 		e.finish(t, action, err)
 		who, err := l.login(t, user, "id -un")
@@ -88,7 +88,6 @@ func TestKeys(t *testing.T) {
 		require.Equal(t, user, who)
 		e.grant(t, key.ID, user, forge.GrantSynced)
 	}
-	require.ErrorIs(t, e.Keys.Delete(t.Context(), key.ID), forge.ErrState)
 
 	// Whoever is in leaves the door open.
 	for _, user := range users {
@@ -98,13 +97,14 @@ cp ~/.ssh/authorized_keys ~/.ssh/authorized_keys2; echo `+"'"+l.public+"'"+` >>/
 		require.Contains(t, out, "kept out")
 	}
 	for _, user := range users {
-		to := forge.SyncOpts{Servers: []string{srv.ID}, User: user}
-		action, err := e.Keys.Revoke(t.Context(), key.ID, to)
+		to := forge.Selector{Servers: []string{srv.ID}, User: user}
+		action, err := e.Keys.Revoke(t.Context(), key.ID, to, nil)
 		e.finish(t, action, err)
 		l.refused(t, user)
 		e.grant(t, key.ID, user, forge.GrantRevoked)
 	}
-	require.NoError(t, e.Keys.Delete(t.Context(), key.ID))
+	action, err := e.Keys.Delete(t.Context(), key.ID)
+	e.finish(t, action, err)
 }
 
 func (e *embedder) grant(t *testing.T, key, user string, status forge.GrantStatus) {

@@ -174,10 +174,10 @@ ln -s /etc/shadow ~/.gitconfig-shadow; printf '#!/bin/sh\nid -un >>~/who\n' >~/.
 	l := newLaptop(t, srv)
 	key, err := e.Keys.Add(t.Context(), forge.KeyOpts{Name: "laptop", Public: l.public})
 	require.NoError(t, err)
-	to := forge.SyncOpts{Servers: []string{srv.ID}, User: s.User}
+	to := forge.Selector{Servers: []string{srv.ID}, User: s.User}
 	action, err = e.Keys.Sync(t.Context(), key.ID, to)
 	e.finish(t, action, err)
-	action, err = e.Keys.Revoke(t.Context(), key.ID, to)
+	action, err = e.Keys.Revoke(t.Context(), key.ID, to, nil)
 	e.finish(t, action, err)
 	require.Equal(t, before, state())
 

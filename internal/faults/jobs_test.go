@@ -57,7 +57,7 @@ var jobs = []job{
 		key := w.newKey(t)
 		action, err := w.Keys.Sync(t.Context(), key, w.everywhere())
 		w.finish(t, action, err)
-		return asks(func(t *testing.T) (*forge.Action, error) { return w.Keys.Revoke(t.Context(), key, w.everywhere()) })
+		return asks(func(t *testing.T) (*forge.Action, error) { return w.Keys.Revoke(t.Context(), key, w.everywhere(), nil) })
 	}, forgetGrant},
 	{forge.KindRestartService, "systemctl", simply(func(t *testing.T, w *world) (*forge.Action, error) {
 		return w.Servers.RestartService(t.Context(), w.server.ID, "nginx")
@@ -127,7 +127,7 @@ func (w *world) hasPHP(t *testing.T, versions ...string) {
 	})
 }
 
-func (w *world) everywhere() forge.SyncOpts { return forge.SyncOpts{Servers: []string{w.server.ID}} }
+func (w *world) everywhere() forge.Selector { return forge.Selector{Servers: []string{w.server.ID}} }
 
 func (w *world) newKey(t *testing.T) (id string) {
 	t.Helper()

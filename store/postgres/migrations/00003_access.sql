@@ -8,6 +8,9 @@ ALTER TABLE servers
 
 UPDATE servers SET control_key_made = created;
 
-ALTER TABLE grants ADD COLUMN public text NOT NULL DEFAULT '';
+ALTER TABLE grants
+    ADD COLUMN public text NOT NULL DEFAULT '',
+    ADD COLUMN wanted boolean NOT NULL DEFAULT false;
 
+UPDATE grants SET wanted = status IN ('pending', 'synced', 'failed');
 UPDATE grants SET public = keys.public FROM keys WHERE keys.id = grants.key;

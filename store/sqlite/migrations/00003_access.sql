@@ -6,4 +6,6 @@ ALTER TABLE servers ADD COLUMN old_public_key text NOT NULL DEFAULT '';
 UPDATE servers SET control_key_made = created;
 
 ALTER TABLE grants ADD COLUMN public text NOT NULL DEFAULT '';
+ALTER TABLE grants ADD COLUMN wanted integer NOT NULL DEFAULT 0;
+UPDATE grants SET wanted = status IN ('pending', 'synced', 'failed');
 UPDATE grants SET public = coalesce((SELECT keys.public FROM keys WHERE keys.id = grants.key), '');

@@ -8,18 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-797f2c2c/forge/internal/authorizedkeys"
-	"github.com/seed-797f2c2c/forge/internal/servertest"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
-
-func TestScriptsAreClean(t *testing.T) {
-	t.Parallel()
-	for _, home := range []bool{false, true} {
-		cmd, err := authorizedkeys.Change{User: "site", Home: home}.Command()
-		require.NoError(t, err)
-		servertest.Shellcheck(t, cmd.Script)
-	}
-}
 
 func TestEdits(t *testing.T) {
 	t.Parallel()
@@ -32,7 +22,7 @@ func TestEdits(t *testing.T) {
 	require.NoError(t, err)
 	edits, err := io.ReadAll(cmd.Stdin)
 	require.NoError(t, err)
-	require.Equal(t, "remove "+key.line+"\nadd "+key.line+" forge:k-1\n", string(edits))
+	require.Equal(t, "user site root known\nremove "+key.line+"\nadd "+key.line+" forge:k-1\n", string(edits))
 }
 
 func TestRefuses(t *testing.T) {
@@ -52,17 +42,8 @@ func TestRefuses(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestAnswers(t *testing.T) {
+func TestExplain(t *testing.T) {
 	t.Parallel()
-	changed, err := authorizedkeys.Changed([]byte("changed\n"))
-	require.NoError(t, err)
-	require.True(t, changed)
-	changed, err = authorizedkeys.Changed([]byte("unchanged\n"))
-	require.NoError(t, err)
-	require.False(t, changed)
-	_, err = authorizedkeys.Changed(nil)
-	require.Error(t, err)
-
 	require.ErrorIs(t, authorizedkeys.Explain(&sshexec.ExitError{ExitCode: 81}), authorizedkeys.ErrNoUser)
 	require.NotErrorIs(t, authorizedkeys.Explain(&sshexec.ExitError{ExitCode: 1}), authorizedkeys.ErrNoUser)
 	other := errors.New("other")

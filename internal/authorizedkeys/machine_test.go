@@ -16,11 +16,13 @@ import (
 )
 
 type pair struct {
-	line    string // public half, as kind and base64
-	private string
+	line        string // public half, as kind and base64
+	fingerprint string
+	private     string
+	signer      ssh.Signer
 }
 
-func newPair(t *testing.T) pair {
+func newPair(t testing.TB) pair {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
@@ -28,7 +30,9 @@ func newPair(t *testing.T) pair {
 	require.NoError(t, err)
 	block, err := ssh.MarshalPrivateKey(private, "")
 	require.NoError(t, err)
-	return pair{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))), string(pem.EncodeToMemory(block))}
+	signer, err := ssh.NewSignerFromKey(private)
+	require.NoError(t, err)
+	return pair{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))), ssh.FingerprintSHA256(key), string(pem.EncodeToMemory(block)), signer}
 }
 
 func newUser(t *testing.T, srv *servertest.Server, name string) {
@@ -47,9 +51,9 @@ func apply(t *testing.T, srv *servertest.Server, c authorizedkeys.Change) bool {
 	require.NoError(t, err)
 	out, err := srv.Run(t, cmd)
 	require.NoError(t, err)
-	changed, err := authorizedkeys.Changed([]byte(out))
-	require.NoError(t, err)
-	return changed
+	o := outcome(t, out)
+	require.NoError(t, o.Err)
+	return o.Changed()
 }
 
 func TestLinesOfOthersStay(t *testing.T) {
@@ -98,7 +102,7 @@ func TestLinesOfOthersStay(t *testing.T) {
 	}
 	require.Equal(t, "keeper 600\nkeeper 755\n", srv.Bash(t, `stat -c '%U %a' "$1" "${1%/*}"`, home))
 	require.Equal(t, "root 644\nroot 755\nroot 600\n", srv.Bash(t, `cd /etc/ssh/authorized_keys.d; stat -c '%U %a' keeper . .lock`))
-	require.Empty(t, srv.Bash(t, `ls /etc/ssh/authorized_keys.d/*.* /home/keeper/.ssh/*.* 2>/dev/null || true`), "nothing is left beside")
+	require.Empty(t, srv.Bash(t, `ls -A /etc/ssh/authorized_keys.d /home/keeper/.ssh | grep -vx 'keeper\|authorized_keys\|root\|.lock\|.*:\|' || true`), "nothing is left beside")
 }
 
 func write(t *testing.T, srv *servertest.Server, file, content string) {

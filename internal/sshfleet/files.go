@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"encoding/pem"
 	"fmt"
-	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -82,27 +81,26 @@ func systemAccounts(name string) ([]byte, error) {
 }
 
 // sshdConfig is that of a usual server, but for limits that many connections
-// from one address would run into. What a Fault changes is included first, as
-// sshd takes the first of several values.
-func sshdConfig(address netip.Addr) ([]byte, error) {
-	config := fmt.Appendf(nil, `Include %s/*.conf
-ListenAddress %s
+// from one address would run into. Each host's address is still to be added. What
+// a Fault changes is included first, as sshd takes the first of several values.
+func sshdConfig() (string, error) {
+	config := "Include " + faultDir + `/*.conf
 LogLevel VERBOSE
-PidFile %s
+PidFile ` + pidFile + `
 UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 MaxStartups 1000
 AcceptEnv LANG LC_*
 Subsystem sftp /usr/lib/openssh/sftp-server
-`, faultDir, address, pidFile)
+`
 	// Before 9.8 sshd refuses the option, and cannot be asked without a host key.
 	program, err := os.ReadFile(sshdProgram)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if bytes.Contains(program, []byte("persourcepenalties")) {
-		config = append(config, "PerSourcePenalties no\n"...)
+		config += "PerSourcePenalties no\n"
 	}
 	return config, nil
 }

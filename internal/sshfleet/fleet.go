@@ -94,32 +94,23 @@ func (f *Fleet) start(ctx context.Context, hosts int) error {
 	if err := os.WriteFile(f.KeyFile, key, 0o600); err != nil {
 		return err
 	}
-	net, err := connect(ctx, f.name)
+	p, err := f.plan(ctx)
 	if err != nil {
 		return err
 	}
-	shared, err := sharedFiles(signer.PublicKey())
-	if err != nil {
-		return err
-	}
-	complaints, err := os.Create(filepath.Join(f.dir(), "start.log"))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = complaints.Close() }()
-
+	defer func() { _ = p.complaints.Close() }()
 	f.Hosts = make([]*Host, hosts)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(4 * runtime.NumCPU()) // some wait for sshd
 	for i := range f.Hosts {
 		group.Go(func() error {
-			h, err := startHost(ctx, i, net, f.name, shared, complaints)
-			f.Hosts[i] = h // which there may be in spite of an error
+			var err error
+			f.Hosts[i], err = p.start(ctx, i)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		said, _ := os.ReadFile(complaints.Name())
+		said, _ := os.ReadFile(p.complaints.Name())
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(said)))
 	}
 	var known strings.Builder
@@ -127,6 +118,24 @@ func (f *Fleet) start(ctx context.Context, hosts int) error {
 		fmt.Fprintf(&known, "%s %s", h.Address, ssh.MarshalAuthorizedKey(h.HostKey))
 	}
 	return os.WriteFile(f.KnownHosts, []byte(known.String()), 0o600)
+}
+
+// plan prepares what the hosts have in common.
+func (f *Fleet) plan(ctx context.Context) (*plan, error) {
+	net, err := connect(ctx, f.name)
+	if err != nil {
+		return nil, err
+	}
+	config, err := sshdConfig()
+	if err != nil {
+		return nil, err
+	}
+	files, err := sharedFiles(f.Signer.PublicKey())
+	if err != nil {
+		return nil, err
+	}
+	complaints, err := os.Create(filepath.Join(f.dir(), "start.log"))
+	return &plan{f.name, net, config, files, complaints}, err
 }
 
 // DropConnections ends every process of every host but the listening sshd, and

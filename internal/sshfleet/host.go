@@ -38,7 +38,17 @@ type Host struct {
 // Addr is host and port of the SSH server.
 func (h *Host) Addr() string { return netip.AddrPortFrom(h.Address, 22).String() }
 
-func startHost(ctx context.Context, i int, net netip.Prefix, fleet string, shared []file, complaints *os.File) (*Host, error) {
+// plan is what the hosts of a fleet have in common.
+type plan struct {
+	fleet      string // its name
+	net        netip.Prefix
+	config     string // of sshd
+	files      []file
+	complaints *os.File // of what goes before sshd
+}
+
+// start returns the i-th host. In spite of an error there may be one.
+func (p *plan) start(ctx context.Context, i int) (*Host, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
@@ -46,19 +56,13 @@ func startHost(ctx context.Context, i int, net netip.Prefix, fleet string, share
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{
-		Name: fmt.Sprintf("host%03d", i+1), Address: hostAddress(net, i),
-		HostKey: signer.PublicKey(), fleet: fleet,
-	}
-	config, err := sshdConfig(h.Address)
-	if err != nil {
-		return nil, err
-	}
-	if h.sshd, err = boot(h, append([]file{
-		{path: "/etc/ssh/sshd_config", content: config, mode: 0o644},
+	h := &Host{Name: fmt.Sprintf("host%03d", i+1), Address: hostAddress(p.net, i), HostKey: signer.PublicKey(), fleet: p.fleet}
+	h.sshd, err = boot(h, append([]file{
+		{path: "/etc/ssh/sshd_config", content: []byte(p.config + "ListenAddress " + h.Address.String() + "\n"), mode: 0o644},
 		{path: "/etc/ssh/ssh_host_ed25519_key", content: key, mode: 0o600},
 		{path: "/etc/ssh/ssh_host_ed25519_key.pub", content: ssh.MarshalAuthorizedKey(h.HostKey), mode: 0o644},
-	}, shared...), complaints); err != nil {
+	}, p.files...), p.complaints)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", h.Name, err)
 	}
 	return h, h.listening(ctx)

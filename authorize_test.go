@@ -60,6 +60,12 @@ func asking() map[string]method {
 	all["Keys.Add"] = nameless(func(ctx context.Context, f *forge.Forge) error {
 		return second(f.Keys.Add(ctx, forge.KeyOpts{Name: "other", Public: otherLine}))
 	})
+	all["Keys.Import"] = nameless(func(ctx context.Context, f *forge.Forge) error {
+		return second(f.Keys.Import(ctx, "https://127.0.0.1/ann.keys", forge.ImportOpts{Name: "ann"}))
+	})
+	all["Keys.ImportDocument"] = nameless(func(ctx context.Context, f *forge.Forge) error {
+		return second(f.Keys.ImportDocument(ctx, []byte(otherLine), forge.ImportOpts{Name: "ann"}))
+	})
 	all["Forge.Purge"] = nameless(func(ctx context.Context, f *forge.Forge) error { return second(f.Purge(ctx)) })
 	all["Forge.PurgeOwner"] = nameless(func(ctx context.Context, f *forge.Forge) error { return second(f.PurgeOwner(ctx, "acme")) })
 	all["Forge.Reseal"] = nameless(func(ctx context.Context, f *forge.Forge) error { return second(f.Reseal(ctx)) })

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/seed-797f2c2c/forge/internal/keysource"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
@@ -123,3 +124,6 @@ func (f *Forge) Forget(kind Kind) { delete(f.core.jobs, kind) }
 
 // WakeAll wakes all who wait, as an event does.
 func WakeAll(f *Forge) { f.core.hub.wake(nil) }
+
+// SetKeySource makes a test's host the one that keys are imported from.
+func SetKeySource(f *Forge, s keysource.Source) { f.core.source = s }

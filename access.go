@@ -136,20 +136,20 @@ func (c *changes) grant(t *txn, srv *Server, g *Grant, part Kind, named bool) er
 		to = GrantPending
 	case never && srv.Status != ServerActive:
 		c.said = append(c.said, srv.Name+" never got the key")
-		return c.putGrant(t, g, GrantRevoking, GrantRevoked)
+		return putGrant(t, g, GrantRevoking, GrantRevoked)
 	}
 	if srv.Status != ServerActive {
 		g.Failure = fmt.Sprintf("the server is %s; it is done when it is active", srv.Status)
 		c.said = append(c.said, fmt.Sprintf("%s is %s: it is done when it is active", srv.Name, srv.Status))
-		return c.putGrant(t, g, to)
+		return putGrant(t, g, to)
 	}
 	a := grantAction(g, part, c.actor)
 	c.parts = append(c.parts, a)
 	g.Action = a.ID
-	return c.putGrant(t, g, to)
+	return putGrant(t, g, to)
 }
 
-func (c *changes) putGrant(t *txn, g *Grant, through ...GrantStatus) error {
+func putGrant(t *txn, g *Grant, through ...GrantStatus) error {
 	for _, to := range through {
 		if err := moveGrant(t, g, to); err != nil {
 			return err

@@ -149,6 +149,8 @@ type Input struct {
 	Version string        // of PHP
 	Was     string        // the status to which a deletion that nobody began goes back
 	Boot    string        // the boot that a reboot ends
+	Unknown bool          // see EnforceOpts
+	Keep    []string      // the same
 	Sealed  secret.Sealed // the new environment; the token before an update
 	Restore *SiteUpdate   // the settings before an update
 }

@@ -52,6 +52,9 @@ func (c *core) catalogue() map[Kind]job {
 		KindRevokeKey:  {poolKeys, 3, 60 * time.Second, false, c.revokeKey, c.grantChanged},
 		KindCutKey:     {poolKeys, 3, 60 * time.Second, false, c.revokeKey, c.grantChanged},
 
+		KindEnforceKeys:   {},
+		KindEnforceServer: {poolKeys, 3, 60 * time.Second, false, c.enforce, nil},
+
 		KindAddPHP:    {poolProvision, 1, 1800 * time.Second, true, c.changePHP, c.phpChanged},
 		KindRemovePHP: {poolProvision, 1, 1800 * time.Second, true, c.changePHP, c.phpChanged},
 

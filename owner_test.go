@@ -146,6 +146,15 @@ func keyMethods() map[string]method {
 		"Keys.Retry": {what: "action", id: func(ctx context.Context, f *forge.Forge, _ *furnished, id string) error {
 			return second(f.Keys.Retry(ctx, id))
 		}},
+		"Keys.Enforce": {what: "server", id: func(ctx context.Context, f *forge.Forge, _ *furnished, id string) error {
+			return second(f.Keys.Enforce(ctx, forge.Selector{Servers: []string{id}}, nil))
+		}},
+		"Keys.Drift": {what: "server", id: func(ctx context.Context, f *forge.Forge, _ *furnished, id string) error {
+			for _, err := range f.Keys.Drift(ctx, forge.Selector{Servers: []string{id}}) {
+				return err
+			}
+			return nil
+		}},
 		"Keys.List": {list: func(ctx context.Context, f *forge.Forge, w *furnished) (int, error) {
 			found, err := f.Keys.List(ctx, forge.KeyFilter{Owner: "acme", Fingerprint: w.key.Fingerprint}, forge.Page{})
 			return len(found), err

@@ -7,7 +7,8 @@ BEGIN {
 	my $fail = sub { print STDERR "fence $key: $_[0]\n"; exit 1 };
 	my $forge = '/var/lib/forge';
 	my $file = "$forge/fence/$key";
-	my ($ENOENT, $EEXIST, $EINVAL, $LOCK_EX) = (2, 17, 22, 2);
+	my ($ENOENT, $EAGAIN, $EEXIST, $EINVAL) = (2, 11, 17, 22);
+	my ($LOCK_EX, $LOCK_NB) = (2, 4);
 	umask 077;
 	if (!-d "$forge/fence") {
 		for my $dir ($forge, "$forge/fence") {
@@ -17,13 +18,15 @@ BEGIN {
 	}
 	# No command inherits it: perl closes all but the standard ones on exec.
 	open Forge::Lock, '>>', "$file.lock" or $fail->("open $file.lock: $!");
-	my $held = eval {
+	my $held = flock Forge::Lock, $LOCK_EX | $LOCK_NB;
+	# As source, as the mere mention of %SIG asks for the state of every signal.
+	$held = eval q{
 		local $SIG{ALRM} = sub { die "busy\n" };
 		alarm 30;
 		my $ok = flock Forge::Lock, $LOCK_EX;
 		alarm 0;
 		$ok;
-	};
+	} if !$held && $! == $EAGAIN;
 	if ($@ eq "busy\n") { print STDERR "$mark busy\n"; exit 98 }
 	$held or $fail->("lock $file.lock: $!");
 
@@ -52,4 +55,5 @@ BEGIN {
 		rename "$file.new", $file or $fail->("rename $file.new: $!");
 	}
 	umask 022;
+	delete $ENV{PERL_SKIP_LOCALE_INIT}; # it was for this process alone
 }

@@ -33,7 +33,7 @@ func testPerl(t *testing.T, c *sshexec.Client) {
 			}
 			weird := "it's $HOME `id` \"x\"\n\xff\u00a0-é"
 			result, err := run("print <STDIN>;\nprint map {\"|$_\"} @ARGV, $ENV{FORGE_COMMAND} =~ /^\\w+$/ ? 'token' : '';"+
-				"$| = 1; system q(pwd; id -un; echo $USER $LOGNAME $HOME $PATH $LC_ALL) and die", weird, "-n", "", "--")
+				"$| = 1; system q(pwd; id -un; echo $USER $LOGNAME $HOME $PATH $LC_ALL $PERL_SKIP_LOCALE_INIT) and die", weird, "-n", "", "--")
 			require.NoError(t, err)
 			require.Equal(t, "from stdin|"+weird+"|-n||--|token"+tt.dir+"\n"+tt.user+"\n"+
 				tt.user+" "+tt.user+" "+tt.dir+" /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin C.UTF-8\n", string(result.Stdout))

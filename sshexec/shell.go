@@ -89,6 +89,10 @@ func (c Command) line(login, token, mark string) (string, error) {
 		as = "root"
 	}
 	line := loginLine(token, asUser(login, as, argv))
+	if c.Perl || c.Fence.Key != "" {
+		// It has nothing of the server's locales, nor complains of them.
+		line = "export PERL_SKIP_LOCALE_INIT=1; " + line
+	}
 	if len(line) > maxExec {
 		return "", ErrTooLarge
 	}
@@ -101,7 +105,7 @@ func (c Command) line(login, token, mark string) (string, error) {
 func (c Command) interpreter(token, first string, args ...string) []string {
 	user := c.user()
 	if c.Perl {
-		prelude := fmt.Sprintf("BEGIN { @ENV{qw(PATH LC_ALL USER LOGNAME %s HOME)} = (qw(%s C.UTF-8 %s %s %s), (getpwuid $>)[7] // '/'); chdir $ENV{HOME} or chdir '/' }\n#line 1\n",
+		prelude := fmt.Sprintf("BEGIN { @ENV{qw(PATH LC_ALL USER LOGNAME %s HOME)} = (qw(%s C.UTF-8 %s %s %s), (getpwuid $>)[7] // '/'); delete $ENV{PERL_SKIP_LOCALE_INIT}; chdir $ENV{HOME} or chdir '/' }\n#line 1\n",
 			tokenName, searchPath, user, user, token)
 		return slices.Concat([]string{"perl", "-e", first + prelude + c.Script, "--"}, args, c.Args)
 	}
@@ -127,7 +131,7 @@ func loginLine(token string, argv []string) string {
 	for i, word := range argv {
 		words[i] = quote(word)
 	}
-	return fmt.Sprintf("unset BASH_ENV ENV PERL5OPT PERL5LIB PERLLIB PERLIO PERL_UNICODE; export PATH=%s LC_ALL=C.UTF-8 %s=%s; exec %s",
+	return fmt.Sprintf("unset BASH_ENV ENV PERL5OPT PERL5LIB PERLLIB PERLIO PERL_UNICODE; export PATH=%s %s=%s; exec %s",
 		searchPath, tokenName, token, strings.Join(words, " "))
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-797f2c2c/forge"
 	"github.com/seed-797f2c2c/forge/provider/providertest"
 	queuememory "github.com/seed-797f2c2c/forge/queue/memory"
+	"github.com/seed-797f2c2c/forge/sshexec"
 	"github.com/seed-797f2c2c/forge/store/memory"
 )
 
@@ -255,6 +256,11 @@ func badCommands() map[string]refusal {
 			return err
 		}}
 	}
+	upload := func(user string) refusal {
+		return refusal{forge.ErrInvalid, "user", func(ctx context.Context, f *furnished) error {
+			return f.Servers.Upload(ctx, f.server.ID, sshexec.UploadSpec{Path: "/a", User: "root"}, sshexec.UploadSpec{Path: "/b", User: user})
+		}}
+	}
 	elsewhere := func(call func(context.Context, *furnished, string) error) refusal {
 		return refusal{forge.ErrInvalid, "user", func(ctx context.Context, f *furnished) error {
 			return call(ctx, f, f.elsewhere.User)
@@ -280,6 +286,12 @@ func badCommands() map[string]refusal {
 		"run as the user of another server's site": elsewhere(func(ctx context.Context, f *furnished, user string) error {
 			_, err := f.Servers.Run(ctx, f.server.ID, forge.RunOpts{Script: "id", User: user})
 			return err
+		}),
+		"upload as nobody":     upload(""),
+		"upload as a bad user": upload("a b"),
+		"upload as a stranger": upload("nosuch"),
+		"upload as the user of another server's site": elsewhere(func(ctx context.Context, f *furnished, user string) error {
+			return f.Servers.Upload(ctx, f.server.ID, sshexec.UploadSpec{Path: "/a", User: user})
 		}),
 		"run an argument": run("args", forge.RunOpts{Script: "id", User: "root", Args: []string{"a\x00b"}}),
 		"log up to a negative line": {forge.ErrInvalid, "to", func(ctx context.Context, f *furnished) error {
@@ -313,6 +325,9 @@ func badStates() map[string]refusal {
 		"run on a pending server": state(func(ctx context.Context, f *furnished) error {
 			_, err := f.Servers.Run(ctx, f.pending.ID, forge.RunOpts{Script: "id", User: "root"})
 			return err
+		}),
+		"upload to a pending server": state(func(ctx context.Context, f *furnished) error {
+			return f.Servers.Upload(ctx, f.pending.ID, sshexec.UploadSpec{Path: "/a", User: "root"})
 		}),
 		"restart on a pending server": state(func(ctx context.Context, f *furnished) error {
 			_, err := f.Servers.RestartService(ctx, f.pending.ID, "nginx")

@@ -20,6 +20,7 @@ import (
 	"github.com/seed-797f2c2c/forge/provider/providertest"
 	"github.com/seed-797f2c2c/forge/queue"
 	"github.com/seed-797f2c2c/forge/secret"
+	"github.com/seed-797f2c2c/forge/sshexec"
 	"github.com/seed-797f2c2c/forge/store/memory"
 	"github.com/seed-797f2c2c/forge/store/postgres"
 	"github.com/seed-797f2c2c/forge/store/sqlite"
@@ -60,6 +61,9 @@ func serverMethods() map[string]method {
 		}),
 		"Servers.Run": id(func(ctx context.Context, s *forge.Servers, id string) error {
 			return second(s.Run(ctx, id, forge.RunOpts{Script: "id", User: "root"}))
+		}),
+		"Servers.Upload": id(func(ctx context.Context, s *forge.Servers, id string) error {
+			return s.Upload(ctx, id, sshexec.UploadSpec{Path: "/a", User: "root"})
 		}),
 		"Servers.AddPHP": id(func(ctx context.Context, s *forge.Servers, id string) error { return second(s.AddPHP(ctx, id, "8.2")) }),
 		"Servers.RemovePHP": id(func(ctx context.Context, s *forge.Servers, id string) error {

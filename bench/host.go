@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -59,17 +60,53 @@ func (h *host) allow(ctx context.Context) error {
 	return os.WriteFile(h.file("key"), pem.EncodeToMemory(block), 0o600)
 }
 
-// ssh is a command of OpenSSH's client, on a connection of its own.
-func (h *host) ssh(ctx context.Context, command string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "ssh", "-F", "none", "-i", h.file("key"), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
-		"-o", "UserKnownHostsFile="+h.file("known_hosts"), "-o", "StrictHostKeyChecking=yes", "-o", "ControlPath=none",
-		"forge@"+h.server.Address, command)
+func (h *host) login() string { return "forge@" + h.server.Address }
+
+// options make OpenSSH's clients log in with the key, and trust the server.
+func (h *host) options() []string {
+	return []string{
+		"-F", "none", "-i", h.file("key"), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "ControlPath=none",
+		"-o", "UserKnownHostsFile=" + h.file("known_hosts"), "-o", "StrictHostKeyChecking=yes",
+	}
+}
+
+// openSSH is a program that says what goes wrong, and nothing else.
+func (h *host) openSSH(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stderr = os.Stderr
 	return cmd
+}
+
+// ssh is a command of OpenSSH's client, on a connection of its own unless options
+// say otherwise.
+func (h *host) ssh(ctx context.Context, command string, options ...string) *exec.Cmd {
+	return h.openSSH(ctx, "ssh", slices.Concat(options, h.options(), []string{h.login(), command})...)
 }
 
 // bash runs a script on the server as root.
 func (h *host) bash(ctx context.Context, script string, args ...string) error {
 	_, err := h.forge.Servers.Run(ctx, h.server.ID, forge.RunOpts{User: "root", Script: script, Args: args})
 	return err
+}
+
+const install = `command -v "$1" >/dev/null && exit
+apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" >/dev/null; }
+apt install -y --no-install-recommends "$1" 2>/dev/null || { apt update; apt install -y --no-install-recommends "$1"; }`
+
+// install makes sure that the server has a program, by the Debian package of its
+// name.
+func (h *host) install(ctx context.Context, program string) error {
+	return h.bash(ctx, install, program)
+}
+
+// then checks and clears away, as root and apart from what is measured, what a run
+// did.
+func (h *host) then(run measure, script string, args ...string) measure {
+	return func(ctx context.Context) (float64, error) {
+		value, err := run(ctx)
+		if err == nil {
+			err = h.bash(ctx, script, args...)
+		}
+		return value, err
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 
 	"github.com/seed-797f2c2c/forge"
 	"github.com/seed-797f2c2c/forge/internal/testmachine"
@@ -20,9 +21,12 @@ import (
 // which is made when the first one asks for it.
 type lab struct {
 	lines  int               // that a run prints
+	large  int               // bytes of a large file
+	small  int               // number of small files
 	image  string            // of the machines
 	images map[string]string // nspawn.Config.Images
 	dir    string            // for files
+	some   bool              // peers that are not installed are left out
 	log    *slog.Logger
 
 	local   *host // see inMemory
@@ -35,7 +39,7 @@ func newLab(log io.Writer) (*lab, error) {
 		return nil, err
 	}
 	return &lab{
-		lines: 1_000_000, image: "debian-12", dir: dir,
+		lines: 1_000_000, large: 256 << 20, small: 2000, image: "debian-12", dir: dir,
 		log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}, nil
 }
@@ -73,6 +77,16 @@ func (l *lab) inMemory(ctx context.Context) (*host, error) {
 	})
 	l.local, err = l.newHost(ctx, f)
 	return l.local, err
+}
+
+// has reports whether a peer's program is installed, which it has to be unless some
+// peers are enough.
+func (l *lab) has(program string) (bool, error) {
+	_, err := exec.LookPath(program)
+	if err != nil && !l.some {
+		return false, fmt.Errorf("%w: scripts/setup bench installs the peers", err)
+	}
+	return err == nil, nil
 }
 
 func (l *lab) machines() (*nspawn.Provider, error) {

@@ -36,6 +36,7 @@ func TestRows(t *testing.T) {
 			l, err := newLab(io.Discard)
 			require.NoError(t, err)
 			l.image, l.images, l.lines = testmachine.Image(), images, 1000
+			l.large, l.small, l.some = 1<<20, 20, true
 			var got []string
 			err = l.close(measureAll(t.Context(), l, []row{r}, 1, func(f figure) error {
 				require.Equal(t, 1, f.N)

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strconv"
 	"sync"
 
 	"github.com/pkg/sftp"
@@ -56,6 +55,7 @@ type upload struct {
 	UploadSpec
 	sum   digest
 	final string // Path in its resolved directory
+	sent  int64  // bytes
 
 	mu   sync.Mutex
 	temp string // exists on the server when not empty
@@ -85,21 +85,12 @@ func (c *Client) uploadAs(ctx context.Context, user string, uploads []*upload) e
 	if err != nil {
 		return err
 	}
-	for _, u := range uploads {
-		if !u.Verify {
-			continue
+	// Not in the session before: waiting for one while holding another could wait
+	// for ever.
+	for _, some := range batches(uploads) {
+		if err := c.place(ctx, user, some); err != nil {
+			return err
 		}
-		// Not in the session before: waiting for one while holding another
-		// could wait for ever.
-		_, err := c.Run(ctx, Command{
-			User:   user,
-			Script: verifyScript + `chmod -- "$3" "$1"; mv -T -- "$1" "$4"`,
-			Args:   []string{u.temp, u.sum.hex(), strconv.FormatUint(uint64(u.Mode), 8), u.final},
-		})
-		if err != nil {
-			return fmt.Errorf("upload %s: %w", u.Path, corrupt(err))
-		}
-		u.setTemp("")
 	}
 	return nil
 }
@@ -120,19 +111,13 @@ func (u *upload) write(s *sftpSession, dirs *safeDirs, guard *guard) error {
 		}
 		return err
 	}
-	n, err := u.copyTo(f, guard)
-	if err == nil {
-		var info os.FileInfo
-		info, err = f.Stat()
-		switch {
-		case err != nil:
-		case info.Size() != n:
-			err = fmt.Errorf("%w: %d bytes of %d arrived", ErrCorrupt, info.Size(), n)
-		case u.Size > 0 && n != u.Size:
-			err = fmt.Errorf("%w: the body has %d bytes, not %d", ErrInvalid, n, u.Size)
-		case !u.Verify && info.Mode().Perm() != u.Mode:
-			err = f.Chmod(u.Mode)
-		}
+	u.sent, err = u.copyTo(f, guard)
+	switch {
+	case err != nil:
+	case u.Size > 0 && u.sent != u.Size:
+		err = fmt.Errorf("%w: the body has %d bytes, not %d", ErrInvalid, u.sent, u.Size)
+	case !u.Verify:
+		err = u.checkSize(f)
 	}
 	err = errors.Join(err, f.Close())
 	if err != nil || u.Verify {
@@ -142,6 +127,20 @@ func (u *upload) write(s *sftpSession, dirs *safeDirs, guard *guard) error {
 		return err
 	}
 	u.setTemp("")
+	return nil
+}
+
+// checkSize is the check of a file that is not verified, which gets its mode here.
+func (u *upload) checkSize(f sftpFile) error {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return err
+	case info.Size() != u.sent:
+		return fmt.Errorf("%w: %d bytes of %d arrived", ErrCorrupt, info.Size(), u.sent)
+	case info.Mode().Perm() != u.Mode:
+		return f.Chmod(u.Mode)
+	}
 	return nil
 }
 

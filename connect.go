@@ -11,6 +11,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/secret"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
@@ -37,13 +38,9 @@ func (c *core) target(ctx context.Context, serverID string) (sshexec.Target, err
 	if err != nil {
 		return sshexec.Target{}, err
 	}
-	private, err := c.Sealer.Open(ctx, srv.ControlKey, controlKeyPlace(srv.ID))
+	control, err := c.controlSigner(ctx, srv, srv.ControlKey)
 	if err != nil {
-		return sshexec.Target{}, fmt.Errorf("open the control key of server %s: %w", srv.ID, err)
-	}
-	control, err := ssh.ParsePrivateKey([]byte(private.Reveal()))
-	if err != nil {
-		return sshexec.Target{}, fmt.Errorf("read the control key of server %s: %w", srv.ID, err)
+		return sshexec.Target{}, err
 	}
 	target := sshexec.Target{
 		Addr:     net.JoinHostPort(srv.Address, strconv.Itoa(srv.Port)),
@@ -64,6 +61,19 @@ func (c *core) target(ctx context.Context, serverID string) (sshexec.Target, err
 		}
 	}
 	return target, nil
+}
+
+// controlSigner opens a control key of a server's.
+func (c *core) controlSigner(ctx context.Context, srv *Server, sealed secret.Sealed) (ssh.Signer, error) {
+	private, err := c.Sealer.Open(ctx, sealed, controlKeyPlace(srv.ID))
+	if err != nil {
+		return nil, fmt.Errorf("open the control key of server %s: %w", srv.ID, err)
+	}
+	signer, err := ssh.ParsePrivateKey([]byte(private.Reveal()))
+	if err != nil {
+		return nil, fmt.Errorf("read the control key of server %s: %w", srv.ID, err)
+	}
+	return signer, nil
 }
 
 // serverKeys are the host keys in a server's record.

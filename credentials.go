@@ -104,6 +104,9 @@ func (s *Servers) Credentials(ctx context.Context, id string) (*Credentials, err
 	if srv.Status == ServerDeleted {
 		return nil, badState("the server is %s, and its credentials are gone", srv.Status)
 	}
+	if err := srv.hasStack("database"); err != nil {
+		return nil, err
+	}
 	creds := &Credentials{}
 	for _, p := range srv.passwords() {
 		value, err := s.f.core.unseal(ctx, srv, p.file, p.sealed, p.place)

@@ -15,8 +15,8 @@ import (
 // ExecOpts are the options of Servers.Exec.
 type ExecOpts struct {
 	Command string // bash source; required
-	// User is the unix user: root, forge, or that of a site on the server.
-	// Required; root only by name.
+	// User is the unix user: root, forge, the login user, or that of a site on
+	// the server; on a bare server anyone. Required; root only by name.
 	User string
 	// Timeout bounds the command. Defaults to 5 minutes.
 	Timeout time.Duration
@@ -137,9 +137,10 @@ func loginUser(name string) (string, error) {
 	return validate.UnixUser("user", name)
 }
 
-// knows refuses a unix user who is none of forge's on the server.
+// knows refuses a unix user who is none of forge's on the server. On a bare one
+// nobody is.
 func (s *Server) knows(tx Tx, user string) error {
-	if user == "root" || user == sitectl.SharedUser || user == s.User {
+	if s.Bare || user == "root" || user == sitectl.SharedUser || user == s.User {
 		return nil
 	}
 	sites, err := sitesReadBy(tx, s.ID, user)

@@ -17,6 +17,7 @@ const (
 	stageCheck = "check"
 	stageSites = "sites"
 	stageStack = "stack"
+	stageKeys  = "keys"
 	stageLogin = "login"
 )
 
@@ -46,18 +47,22 @@ func (c *core) giveBack(ctx context.Context, w *work, srv *Server) error {
 	case errors.As(err, &wait), retryable(err) && w.action.Attempt < c.jobs[w.action.Kind].attempts:
 		return err
 	}
-	return w.say(ctx, fmt.Sprintf("the server is forgotten, and what follows may be left on it: its sites with their users and homes, "+
-		"/etc/nginx/conf.d/forge.conf and /etc/nginx/forge.d, /etc/ssh/sshd_config.d/00-forge.conf and /etc/ssh/authorized_keys.d, "+
-		"the user forge, /etc/forge and /var/lib/forge: %v", err))
+	left := "its sites with their users and homes, " +
+		"/etc/nginx/conf.d/forge.conf and /etc/nginx/forge.d, /etc/ssh/sshd_config.d/00-forge.conf and /etc/ssh/authorized_keys.d, " +
+		"the user forge, /etc/forge and /var/lib/forge"
+	if srv.Bare {
+		left = "the lines marked \"forge:\" in the authorized_keys of its users, and /var/lib/forge"
+	}
+	return w.say(ctx, fmt.Sprintf("the server is forgotten, and what follows may be left on it: %s: %v", left, err))
 }
 
-// touched reports whether anything of forge's ran on the server.
+// touched reports whether anything of forge's came to the server.
 func (w *work) touched(ctx context.Context, srv *Server) (bool, error) {
 	touched := !srv.Provisioned.IsZero()
 	err := w.view(ctx, func(tx Tx) error {
 		installs, err := tx.Actions().List(ActionFilter{Server: srv.ID, Kind: KindInstallStack}, Page{})
 		for _, a := range installs {
-			touched = touched || a.Cursor.Run != ""
+			touched = touched || a.Cursor.Run != "" || a.Stage == stageControlKey
 		}
 		return err
 	})
@@ -69,29 +74,38 @@ func (c *core) takeAway(ctx context.Context, w *work, srv *Server) error {
 	if !again {
 		err := w.takeRuns(ctx, srv)
 		if err == nil {
-			err = c.takeStack(ctx, w, srv)
+			err = c.takeAllButLogin(ctx, w, srv)
 		}
 		if refused(err) {
 			if again, viewErr := w.lostLogin(ctx, srv); again || viewErr != nil {
-				return errors.Join(viewErr, w.sayGivenBack(ctx))
+				return errors.Join(viewErr, w.sayGivenBack(ctx, srv))
 			}
 		}
 		if err != nil {
 			return err
 		}
 	}
-	script, err := stack.RemoveLogin(srv.stackConfig(true), w.action.Input.Force)
+	cmd, err := srv.leave(w.action.Input.Force)
 	if err != nil {
 		return err
 	}
-	err = w.takePart(ctx, srv, stageLogin, script)
+	err = w.takePart(ctx, srv, stageLogin, cmd)
 	switch {
 	case again && refused(err):
-		return w.sayGivenBack(ctx)
+		return w.sayGivenBack(ctx, srv)
 	case again, errors.Is(err, sshexec.ErrUnknown):
 		return unreachable(err) // the attempt goes on, and knows how far it came
 	}
 	return err
+}
+
+// leave is the last command on a server that stays.
+func (s *Server) leave(force bool) (sshexec.Command, error) {
+	if s.Bare {
+		return s.leaveBare()
+	}
+	script, err := stack.RemoveLogin(s.stackConfig(true), force)
+	return sshexec.Command{Script: script}, err
 }
 
 // refused reports whether the server does not take forge's key.
@@ -100,9 +114,12 @@ func refused(err error) bool {
 	return errors.As(err, &connect) && connect.Stage == sshexec.StageAuth
 }
 
-func (w *work) sayGivenBack(ctx context.Context) error {
-	return w.say(ctx, "the server does not take forge's key any more; "+
-		"remove /etc/forge, /var/lib/forge and /etc/ssh/authorized_keys.d if they are still there")
+func (w *work) sayGivenBack(ctx context.Context, srv *Server) error {
+	left := "/etc/forge, /var/lib/forge and /etc/ssh/authorized_keys.d if they are"
+	if srv.Bare {
+		left = "/var/lib/forge if it is"
+	}
+	return w.say(ctx, "the server does not take forge's key any more; remove "+left+" still there")
 }
 
 // lostLogin reports whether the deletion before this one may have given the login
@@ -123,17 +140,20 @@ func (w *work) lostLogin(ctx context.Context, srv *Server) (lost bool, err error
 	return lost, err
 }
 
-// takeStack comes before the login, and does not begin where that could not be
-// given back.
-func (c *core) takeStack(ctx context.Context, w *work, srv *Server) error {
+// takeAllButLogin comes before the login, and does not begin where that could not
+// be given back.
+func (c *core) takeAllButLogin(ctx context.Context, w *work, srv *Server) error {
 	if !w.action.Input.Force {
-		script, err := stack.CheckLogin(srv.stackConfig(true))
+		script, err := w.checkLogin(ctx, srv)
 		if err != nil {
 			return err
 		}
-		if err := w.takePart(ctx, srv, stageCheck, script); err != nil {
+		if err := w.takePart(ctx, srv, stageCheck, sshexec.Command{Script: script}); err != nil {
 			return err
 		}
+	}
+	if srv.Bare {
+		return c.takeKeys(ctx, w, srv)
 	}
 	if err := c.takeSites(ctx, w, srv); err != nil {
 		return err
@@ -142,7 +162,15 @@ func (c *core) takeStack(ctx context.Context, w *work, srv *Server) error {
 	if err != nil {
 		return err
 	}
-	return w.takePart(ctx, srv, stageStack, script)
+	return w.takePart(ctx, srv, stageStack, sshexec.Command{Script: script})
+}
+
+// checkLogin is a script that fails where nobody would get in without forge's keys.
+func (w *work) checkLogin(ctx context.Context, srv *Server) (string, error) {
+	if srv.Bare {
+		return w.checkBare(ctx, srv)
+	}
+	return stack.CheckLogin(srv.stackConfig(true))
 }
 
 // takeSites removes every site, as Sites.Delete does.
@@ -174,12 +202,13 @@ func (c *core) takeSites(ctx context.Context, w *work, srv *Server) error {
 	return nil
 }
 
-// takePart runs a script of the stack and puts what it says into the log.
-func (w *work) takePart(ctx context.Context, srv *Server, stage, script string) error {
+// takePart runs a command and puts what it says into the log.
+func (w *work) takePart(ctx context.Context, srv *Server, stage string, cmd sshexec.Command) error {
 	if err := w.stage(ctx, stage); err != nil {
 		return err
 	}
-	result, err := w.client(srv).Run(ctx, sshexec.Command{Script: script, Fence: w.fence})
+	cmd.Fence = w.fence
+	result, err := w.client(srv).Run(ctx, cmd)
 	if result == nil || len(result.Stdout) == 0 {
 		return err
 	}

@@ -11,11 +11,15 @@ import (
 
 // install waits for SSH and for the end of the first boot, and installs the stack
 // with a detached run. The script consists of steps that look whether they are
-// done already, so that another attempt goes on where the last one failed.
+// done already, so that another attempt goes on where the last one failed. On a bare
+// server, nothing is installed.
 func (c *core) install(ctx context.Context, w *work) error {
 	srv, p, err := w.machine(ctx)
 	if err != nil {
 		return err
+	}
+	if srv.Bare {
+		return c.installBare(ctx, w, srv)
 	}
 	script, err := stack.Build(srv.stackConfig(p.Properties().Existing))
 	if err != nil {

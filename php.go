@@ -38,6 +38,9 @@ func (s *Servers) changePHP(ctx context.Context, id string, kind Kind, version s
 		if err != nil {
 			return err
 		}
+		if err := srv.hasStack("PHP"); err != nil {
+			return err
+		}
 		if err := mayChangePHP(t, srv, kind, version); err != nil {
 			return err
 		}

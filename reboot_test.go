@@ -96,9 +96,9 @@ func (m *rebooting) times() int {
 	return m.asked
 }
 
-func (m *played) texts(action string) (texts []string) {
-	for line, err := range m.Actions.Log(m.t.Context(), action, 0, 0) {
-		require.NoError(m.t, err)
+func (w *world) texts(action string) (texts []string) {
+	for line, err := range w.Actions.Log(w.t.Context(), action, 0, 0) {
+		require.NoError(w.t, err)
 		texts = append(texts, line.Text)
 	}
 	return texts

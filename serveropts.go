@@ -3,6 +3,7 @@ package forge
 import (
 	"errors"
 	"maps"
+	"reflect"
 
 	"github.com/seed-797f2c2c/forge/internal/stack"
 	"github.com/seed-797f2c2c/forge/internal/validate"
@@ -17,7 +18,12 @@ type ServerOpts struct {
 	Size     string // as the provider names it. Defaults to its choice.
 	Image    string // distribution and version. Defaults to "debian-12".
 	Stack    Stack
-	Labels   map[string]string
+	// Bare makes a server on which nothing is installed, so that Stack must be
+	// empty: forge decides who logs in, in the ~/.ssh/authorized_keys of each unix
+	// user, runs commands as any of them, and rotates its control key. There are
+	// no sites. The machine needs bash, perl and sshd; systemd it need not have.
+	Bare   bool
+	Labels map[string]string
 	// Options are what the provider does beyond a plain machine. Which there are
 	// is in its Properties.
 	Options provider.Options
@@ -69,6 +75,12 @@ func (o ServerOpts) server() (*Server, error) {
 	v.text("", err)
 	v.proxies(&srv.Stack)
 	v.text(loginUser(srv.User))
+	if srv.Bare = o.Bare; srv.Bare {
+		if !reflect.ValueOf(o.Stack).IsZero() {
+			v.fail("stack", "must be empty for a bare server, on which nothing is installed")
+		}
+		return srv, v.err
+	}
 	config := srv.stackConfig(false)
 	config.ControlKey = anyKey
 	v.text("", config.Validate())
@@ -110,7 +122,7 @@ func (s *Server) stackConfig(existing bool) stack.Config {
 		PHP: s.Stack.PHP, Database: string(s.Stack.Database), DatabaseVersion: s.Stack.DatabaseVersion,
 		Redis: s.Stack.Redis, Composer: s.Stack.Composer, Supervisor: s.Stack.Supervisor, Node: s.Stack.Node,
 		SwapMB: s.Stack.SwapMB, UnattendedUpgrades: s.Stack.UnattendedUpgrades, Timezone: s.Stack.Timezone,
-		SSHPort: s.Port, ControlKey: s.PublicKey, LoginUser: s.User, KeepKeys: existing,
+		SSHPort: s.Port, ControlKey: s.controlLine(), LoginUser: s.User, KeepKeys: existing,
 		Before: ownSteps(s.Stack.Before), After: ownSteps(s.Stack.After),
 		HTTPProxy: s.Stack.HTTPProxy, NoProxy: s.Stack.NoProxy, AptProxy: s.Stack.AptProxy, AptMirror: s.Stack.AptMirror,
 	}

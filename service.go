@@ -10,7 +10,12 @@ import (
 
 // Services are the systemd units that the stack of a server installed, as
 // RestartService takes them.
-func (s *Server) Services() []string { return stack.Services(s.stackConfig(false)) }
+func (s *Server) Services() []string {
+	if s.Bare {
+		return nil
+	}
+	return stack.Services(s.stackConfig(false))
+}
 
 // RestartService restarts one of the server's services.
 func (s *Servers) RestartService(ctx context.Context, id, service string) (action *Action, err error) {
@@ -20,6 +25,9 @@ func (s *Servers) RestartService(ctx context.Context, id, service string) (actio
 	err = s.f.core.update(ctx, func(t *txn) error {
 		srv, err := s.f.activeServer(t, id)
 		if err != nil {
+			return err
+		}
+		if err := srv.hasStack("services of forge's"); err != nil {
 			return err
 		}
 		if !slices.Contains(srv.Services(), service) {

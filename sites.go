@@ -87,6 +87,9 @@ func (s *Sites) Create(ctx context.Context, serverID string, opts SiteOpts) (*Si
 		if err := srv.mustBe(ServerActive); err != nil {
 			return err
 		}
+		if err := srv.hasStack("sites"); err != nil {
+			return err
+		}
 		if err := site.fits(t, srv); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/seed-797f2c2c/forge/internal/userprocs"
 )
@@ -35,7 +36,13 @@ func removeLogin(c Config, mode string) (string, error) {
 	}
 	return removal([]variable{
 		word("login_user", c.LoginUser), word("control_key", c.ControlKey), word("mode", mode),
-	}, "files", "remove_login")
+	}, "files", "gets_in", "remove_login")
+}
+
+// CheckBare returns a script that fails where nobody would get in to a server on
+// which nothing was installed without the keys whose lines have one of these words.
+func CheckBare(login string, words []string) (string, error) {
+	return removal([]variable{word("login_user", login), word("blob", strings.Join(words, "\n"))}, "gets_in", "check_bare")
 }
 
 func removal(variables []variable, names ...string) (string, error) {

@@ -77,6 +77,10 @@ func TestScriptsAreSoundShell(t *testing.T) {
 			text, err := stack.RemoveLogin(c, false)
 			return stack.Script{Bytes: []byte("#!/bin/bash\nset -euo pipefail\n" + text)}, err
 		},
+		"check a bare server": func() (stack.Script, error) {
+			text, err := stack.CheckBare("root", []string{"AAAA", "forge:1"})
+			return stack.Script{Bytes: []byte("#!/bin/bash\nset -euo pipefail\n" + text)}, err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

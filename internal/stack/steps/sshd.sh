@@ -3,6 +3,7 @@
 
 readonly sshd_conf=/etc/ssh/sshd_config.d/00-forge.conf
 readonly keys=/etc/ssh/authorized_keys.d/$login_user
+readonly bare_key=${control_key%% forge:*}
 
 sshd_conf() {
     cat <<'CONF'
@@ -19,7 +20,7 @@ check_sshd() {
     local effective
     owned /etc/ssh/authorized_keys.d root:root 755 &&
         owned "$keys" root:root 644 &&
-        grep -qxF -- "$control_key" "$keys" &&
+        has_control_key &&
         sshd_conf | holds "$sshd_conf" &&
         effective=$(sshd_effective) &&
         grep -qx 'passwordauthentication no' <<<"$effective" &&
@@ -31,7 +32,7 @@ apply_sshd() {
     id -- "$login_user" >/dev/null || fail "there is no user $login_user"
     directory /etc/ssh/authorized_keys.d
     install -d -o root -g root -m 0755 /etc/ssh/authorized_keys.d /run/sshd
-    if [[ ! -e $keys ]] || ! grep -qxF -- "$control_key" "$keys"; then
+    if ! has_control_key; then
         { printf '%s\n' "$control_key" && kept_keys; } | put "$keys"
     fi
     chown root:root "$keys"
@@ -51,8 +52,13 @@ kept_keys() {
     elif [[ -n $keep_keys ]]; then
         # shellcheck disable=SC2016 # expanded by the user's shell
         runuser -u "$login_user" -- sh -c 'cat -- ~/.ssh/authorized_keys 2>/dev/null || true' |
-            grep -vxF -- "$control_key" || true
+            grep -vxF -e "$control_key" -e "$bare_key" || true
     fi
+}
+
+# With its mark, or as it was written before there were marks.
+has_control_key() {
+    grep -qsxF -e "$control_key" -e "$bare_key" -- "$keys"
 }
 
 # Tried beside before it is swapped in, and again in its place.

@@ -1,9 +1,6 @@
 package sshexec
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // Client runs commands and moves files on one server. It comes from [Dial] or
 // from [Pool.Client], and is safe for concurrent use.
@@ -47,27 +44,18 @@ func (c *Client) Close() error {
 }
 
 // session opens a session. Whatever error it returns, nothing ran.
-func (c *Client) session(ctx context.Context) (*session, error) {
-	const tries = 3 // a pooled connection may have died unnoticed
-	for try := 1; ; try++ {
-		s, err := c.trySession(ctx)
-		if err == nil {
-			return s, nil
+func (c *Client) session(ctx context.Context) (opened *session, err error) {
+	err = retry(ctx, func() error {
+		srv, err := c.pool.enter(c.key)
+		if err != nil {
+			return err
 		}
-		again := errors.Is(err, errForgotten) || errors.Is(err, errStale)
-		if !again || try == tries || ctx.Err() != nil {
-			return nil, err
+		if c.urgent {
+			opened, err = srv.urgentSession(ctx, c.target)
+		} else {
+			opened, err = srv.session(ctx, c.target)
 		}
-	}
-}
-
-func (c *Client) trySession(ctx context.Context) (*session, error) {
-	srv, err := c.pool.enter(c.key)
-	if err != nil {
-		return nil, err
-	}
-	if c.urgent {
-		return srv.urgentSession(ctx, c.target)
-	}
-	return srv.session(ctx, c.target)
+		return err
+	})
+	return opened, err
 }

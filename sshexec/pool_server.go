@@ -59,6 +59,18 @@ func (s *server) session(ctx context.Context, target targetFunc) (*session, erro
 
 // take returns a connection with a free place, which is then taken.
 func (s *server) take(ctx context.Context, target targetFunc) (*conn, error) {
+	return s.await(ctx, target, func(c *conn) bool {
+		free := c.busy < s.pool.cfg.MaxSessions
+		if free {
+			s.occupy(c, &c.busy)
+		}
+		return free
+	})
+}
+
+// await returns a connection that does, and dials while there is none. does is
+// called under Pool.mu.
+func (s *server) await(ctx context.Context, target targetFunc, does func(*conn) bool) (*conn, error) {
 	for {
 		s.pool.mu.Lock()
 		if s.gone {
@@ -66,8 +78,7 @@ func (s *server) take(ctx context.Context, target targetFunc) (*conn, error) {
 			return nil, errForgotten
 		}
 		for _, c := range s.conns {
-			if c.busy < s.pool.cfg.MaxSessions {
-				s.occupy(c, &c.busy)
+			if does(c) {
 				s.pool.mu.Unlock()
 				return c, nil
 			}

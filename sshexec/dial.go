@@ -64,7 +64,7 @@ func dial(ctx context.Context, t Target) (*conn, error) {
 		},
 		Config: ssh.Config{KeyExchanges: keyExchanges(), Ciphers: ciphers()},
 	}
-	c, chans, reqs, err := ssh.NewClientConn(raw, t.Addr, config)
+	c, chans, reqs, err := ssh.NewClientConn(prompt(raw), t.Addr, config)
 	if err != nil {
 		_ = raw.Close()
 		stop()

@@ -133,8 +133,8 @@ func (c *Client) start(ctx context.Context, cmd Command, token string) (*attache
 		return nil, err
 	}
 	var outputs sync.WaitGroup
-	outputs.Go(func() { _, _ = io.Copy(a.stdout, s.ch) })
-	outputs.Go(func() { _, _ = io.Copy(a.stderr, s.ch.Stderr()) })
+	outputs.Go(func() { receive(a.stdout, s.ch) })
+	outputs.Go(func() { receive(a.stderr, s.ch.Stderr()) })
 	go func() {
 		outputs.Wait()
 		close(a.drained)

@@ -193,29 +193,3 @@ func (f *firstLine) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
-
-func BenchmarkRunWarm(b *testing.B) {
-	c := startSSHD(b).dial(b)
-	for b.Loop() {
-		_, err := c.Run(b.Context(), sshexec.Command{Script: "true"})
-		require.NoError(b, err)
-	}
-}
-
-func BenchmarkRunFenced(b *testing.B) {
-	c := startSSHD(b).dial(b)
-	fence := ownFence(b)
-	for b.Loop() {
-		_, err := c.Run(b.Context(), sshexec.Command{Script: "true", Fence: fence})
-		require.NoError(b, err)
-	}
-}
-
-func BenchmarkDial(b *testing.B) {
-	server := startSSHD(b)
-	for b.Loop() {
-		c, err := sshexec.Dial(b.Context(), server.target())
-		require.NoError(b, err)
-		_ = c.Close()
-	}
-}

@@ -27,6 +27,25 @@ type sink struct {
 	spent     time.Duration // in the writer
 }
 
+// receive passes an output on until its end. Most are short, so the buffer grows
+// with what comes.
+func receive(to *sink, from io.Reader) {
+	const most = 32 << 10
+	buf := make([]byte, 512)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 {
+			_, _ = to.Write(buf[:n])
+		}
+		if err != nil {
+			return
+		}
+		if n == len(buf) && n < most {
+			buf = make([]byte, 8*n)
+		}
+	}
+}
+
 // Write never fails, so that a writer that does cannot block the remote.
 func (s *sink) Write(p []byte) (int, error) {
 	s.mu.Lock()

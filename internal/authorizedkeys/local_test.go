@@ -32,7 +32,7 @@ func newPlace(t testing.TB, replace ...string) *place {
 		t.Skip(missing)
 	}
 	p := &place{dir: filepath.Join(t.TempDir(), "keys")}
-	require.NoError(t, os.Mkdir(p.dir, 0o755)) //nolint:gosec // as on a server
+	require.NoError(t, os.Mkdir(p.dir, 0o755))
 	p.replace = append([]string{"/etc/ssh/authorized_keys.d", p.dir}, replace...)
 	return p
 }
@@ -52,7 +52,7 @@ func (p *place) file() string { return filepath.Join(p.dir, "root") }
 
 func (p *place) write(t testing.TB, text string) {
 	t.Helper()
-	require.NoError(t, os.WriteFile(p.file(), []byte(text), 0o644)) //nolint:gosec // as on a server
+	require.NoError(t, os.WriteFile(p.file(), []byte(text), 0o644))
 }
 
 func (p *place) read(t testing.TB) string {

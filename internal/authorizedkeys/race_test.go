@@ -132,7 +132,7 @@ func TestLateLinesAreKept(t *testing.T) {
 	o := outcome(t, out)
 	require.ErrorIs(t, o.Err, authorizedkeys.ErrNoSpace)
 	_, name, _ := strings.Cut(o.Err.Error(), "what others wrote meanwhile is in ")
-	text, err := os.ReadFile(name) //nolint:gosec // the test's own
+	text, err := os.ReadFile(name)
 	require.NoError(t, err)
 	require.Equal(t, "# before\n# theirs\n", string(text))
 }

@@ -84,6 +84,9 @@ func (c *core) enforce(ctx context.Context, w *work) error {
 		return err
 	}
 	only := w.action.Input.User
+	if err := c.reach(ctx, w, d.server); err != nil {
+		return err
+	}
 	files, err := c.readKeys(ctx, d, only)
 	if err != nil {
 		return err

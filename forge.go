@@ -89,6 +89,7 @@ type core struct {
 	hub     *hub
 	pool    *sshexec.Pool
 	held    *held
+	dials   *dials
 	source  keysource.Source // where keys are imported from
 }
 
@@ -128,6 +129,7 @@ func New(cfg Config) (*Forge, error) {
 		hub:     newHub(cfg.Store),
 		pool:    sshexec.NewPool(cfg.SSH),
 		held:    newHeld(),
+		dials:   newDials(),
 	}
 	c.jobs = c.catalogue()
 	return newScope(&Forge{core: c}), nil
@@ -198,7 +200,9 @@ func (f *Forge) Connections() sshexec.PoolStats { return f.core.pool.Stats() }
 // Call it when Run has returned.
 func (f *Forge) Close() error {
 	f.core.hub.close()
-	return f.core.pool.Close()
+	err := f.core.pool.Close()
+	f.core.dials.tasks.Wait()
+	return err
 }
 
 // sees reports whether the scope may see a record of this owner.

@@ -50,6 +50,9 @@ func (c *core) editKeys(ctx context.Context, w *work, add bool) error {
 		return err
 	}
 	cmd.Fence = w.fence
+	if err := c.reach(ctx, w, srv); err != nil {
+		return err
+	}
 	_, err = c.client(srv).Run(ctx, cmd)
 	return authorizedkeys.Explain(err)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-797f2c2c/forge"
 	"github.com/seed-797f2c2c/forge/internal/sshfleet"
+	"github.com/seed-797f2c2c/forge/queue"
 )
 
 // bad is a way for a server to be no good, and what is said of it.
@@ -91,6 +92,42 @@ func TestTenBadServersOfFifty(t *testing.T) {
 	}
 	require.True(t, good.Before(late), "the good ones are done at %s, the first that does not answer is given up at %s", good, late)
 	t.Logf("forty took %s, all of it %s", good.Sub(sync.Started), sync.Finished.Sub(sync.Started))
+}
+
+// A process that works on one server at a time is not held up by those that let it
+// wait.
+func TestSilentServersHoldNobodyUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 6, func(c *forge.Config) { c.Pools = queue.Pools{"keys": 1} })
+	ada := w.person("ada")
+	silent := map[string]bool{}
+	for i, h := range w.fleet.Hosts[:4] {
+		require.NoError(t, h.DropConnections(t.Context()))
+		mend, err := h.Break(t.Context(), sshfleet.Silence)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, mend()) })
+		silent[w.servers[i].ID] = true
+	}
+	sync, err := w.Keys.Sync(t.Context(), ada.key.ID, forge.Selector{All: true, User: "deploy"})
+	require.NoError(t, err)
+	parts, err := w.Actions.List(t.Context(), forge.ActionFilter{Parent: sync.ID}, forge.Page{})
+	require.NoError(t, err)
+	for _, part := range parts {
+		if !silent[part.Server] {
+			w.done(part, nil)
+		}
+	}
+	for _, part := range parts {
+		if silent[part.Server] {
+			now, err := w.Actions.Get(t.Context(), part.ID)
+			require.NoError(t, err)
+			require.Equal(t, forge.ActionRunning, now.Status)
+			require.Zero(t, now.Cursor.Line, "no attempt to reach it has failed yet")
+		}
+	}
+	require.NoError(t, w.Actions.Cancel(t.Context(), sync.ID))
+	_, err = w.Actions.Wait(t.Context(), sync.ID)
+	require.ErrorIs(t, err, forge.ErrFailed)
 }
 
 // What was bad is mended, and taken up again alone.

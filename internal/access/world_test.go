@@ -38,7 +38,7 @@ type world struct {
 	servers []*forge.Server           // in the order of the fleet's hosts
 }
 
-func newWorld(t *testing.T, hosts int) *world {
+func newWorld(t *testing.T, hosts int, edit ...func(*forge.Config)) *world {
 	w := &world{t: t, fleet: fleettest.Start(t, hosts), hosts: map[string]*sshfleet.Host{}}
 	known := map[string]ssh.PublicKey{}
 	for _, h := range w.fleet.Hosts {
@@ -50,10 +50,14 @@ func newWorld(t *testing.T, hosts int) *world {
 			return []ssh.PublicKey{known[address]}, nil
 		},
 	})
-	f, err := forge.New(forge.Config{
+	config := forge.Config{
 		Store: memory.New(memory.Config{}), Sealer: secret.NewEphemeral(), Logger: slog.New(slog.DiscardHandler),
 		Providers: map[string]provider.Provider{"own": machines}, Pools: queue.Pools{"provision": 16},
-	})
+	}
+	for _, fn := range edit {
+		fn(&config)
+	}
+	f, err := forge.New(config)
 	require.NoError(t, err)
 	w.Forge = f
 	working, stop := context.WithCancel(context.Background())

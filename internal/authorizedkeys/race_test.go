@@ -3,11 +3,13 @@ package authorizedkeys_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/seed-797f2c2c/forge/internal/authorizedkeys"
 )
@@ -146,4 +148,20 @@ func TestChangedAllTheTime(t *testing.T) {
 	_, err = p.run(t, cmd)
 	require.ErrorIs(t, authorizedkeys.Explain(err), authorizedkeys.ErrBusy)
 	p.requireNothingBeside(t)
+}
+
+func TestLockedByAnother(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "alarm 30;", "alarm 1;")
+	lock, err := os.Create(filepath.Join(p.dir, ".lock"))
+	require.NoError(t, err)
+	defer func() { _ = lock.Close() }()
+	require.NoError(t, unix.Flock(int(lock.Fd()), unix.LOCK_EX))
+	key := newPair(t)
+	cmd, err := authorizedkeys.Change{User: "root", Add: []authorizedkeys.Key{{ID: "k", Line: key.line}}}.Command()
+	require.NoError(t, err)
+	_, err = p.run(t, cmd)
+	require.ErrorIs(t, authorizedkeys.Explain(err), authorizedkeys.ErrLocked)
+	require.NoFileExists(t, p.file())
+	require.False(t, p.apply(t, authorizedkeys.Change{Remove: []string{key.line}}).Changed(), "what is so already needs no lock")
 }

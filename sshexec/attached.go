@@ -4,11 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -132,13 +132,16 @@ func (c *Client) start(ctx context.Context, cmd Command, token string) (*attache
 		go s.discard()
 		return nil, err
 	}
-	var outputs sync.WaitGroup
-	outputs.Go(func() { receive(a.stdout, s.ch) })
-	outputs.Go(func() { receive(a.stderr, s.ch.Stderr()) })
-	go func() {
-		outputs.Wait()
-		close(a.drained)
-	}()
+	var open atomic.Int32
+	open.Store(2)
+	output := func(to *sink, from io.Reader) {
+		receive(to, from)
+		if open.Add(-1) == 0 {
+			close(a.drained)
+		}
+	}
+	go output(a.stdout, s.ch)
+	go output(a.stderr, s.ch.Stderr())
 	go a.requests()
 	go a.exec(line, cmd.Stdin)
 	return a, nil
@@ -183,9 +186,8 @@ func (a *attached) requests() {
 func parseExit(req *ssh.Request) *exit {
 	switch req.Type {
 	case "exit-status":
-		var msg struct{ Status uint32 }
-		if ssh.Unmarshal(req.Payload, &msg) == nil {
-			return &exit{code: int(msg.Status)}
+		if len(req.Payload) == 4 {
+			return &exit{code: int(binary.BigEndian.Uint32(req.Payload))}
 		}
 	case "exit-signal":
 		var msg struct {

@@ -29,6 +29,8 @@ const (
 	KindDeleteKey      Kind = "delete_key"   // parent of revoke_ssh_key
 	KindEnforceKeys    Kind = "enforce_keys" // parent of enforce_ssh_keys
 	KindEnforceServer  Kind = "enforce_ssh_keys"
+	KindRotateKeys     Kind = "rotate_control_keys" // parent of rotate_control_key
+	KindRotateKey      Kind = "rotate_control_key"
 	KindUpdateSite     Kind = "update_site"     // brings the server in step with changed settings
 	KindSetEnvironment Kind = "set_environment" // writes a site's environment file
 	KindRestartService Kind = "restart_service"

@@ -48,6 +48,10 @@ func TestArchivedServerIsLeftAlone(t *testing.T) {
 			_, err := f.Keys.Sync(ctx, key.ID, forge.Selector{Servers: []string{srv.ID}})
 			return err
 		},
+		"rotate": func() error {
+			_, err := f.Keys.RotateControl(ctx, forge.Selector{Servers: []string{srv.ID}})
+			return err
+		},
 	} {
 		err := ask()
 		require.ErrorIs(t, err, forge.ErrState, name)

@@ -40,7 +40,7 @@ func (c *core) installBare(ctx context.Context, w *work, srv *Server) error {
 	change := srv.loginKeys()
 	change.Add = []authorizedkeys.Key{{ID: srv.controlMark(), Line: srv.PublicKey}}
 	if err := c.changeKeys(ctx, w, srv, change); err != nil {
-		return err
+		return unreachable(err)
 	}
 	control, err := c.controlSigner(ctx, srv, srv.ControlKey)
 	if err != nil {
@@ -75,11 +75,17 @@ func (c *core) changeKeys(ctx context.Context, w *work, srv *Server, change auth
 	if err != nil {
 		return err
 	}
-	_, err = w.change(ctx, srv, cmd)
+	cmd.Fence = w.fence
+	_, err = c.client(srv).Run(ctx, cmd)
 	return authorizedkeys.Explain(err)
 }
 
-// logsIn connects anew, with this key alone.
+// settleKeys has the file of keys of the user who runs it, and its name, survive a
+// loss of power: who was let in once is let in afterwards.
+const settleKeys = `file=$(readlink -f -- "${1:-$HOME/.ssh/authorized_keys}"); sync -- "$file" "${file%/*}"`
+
+// logsIn connects anew, with this key alone, and makes sure that the server stays
+// so.
 func (c *core) logsIn(ctx context.Context, srv *Server, key ssh.Signer) error {
 	target, err := c.target(ctx, srv.ID)
 	if err != nil {
@@ -90,6 +96,10 @@ func (c *core) logsIn(ctx context.Context, srv *Server, key ssh.Signer) error {
 	if err != nil {
 		return err
 	}
-	_, err = client.Run(ctx, sshexec.Command{Script: "true"})
+	cmd := sshexec.Command{Script: settleKeys, User: srv.User}
+	if !srv.Bare {
+		cmd.Args = []string{"/etc/ssh/authorized_keys.d/" + srv.User}
+	}
+	_, err = client.Run(ctx, cmd)
 	return errors.Join(err, client.Close())
 }

@@ -55,6 +55,9 @@ func (c *core) catalogue() map[Kind]job {
 		KindEnforceKeys:   {},
 		KindEnforceServer: {poolKeys, 3, 60 * time.Second, false, c.enforce, nil},
 
+		KindRotateKeys: {},
+		KindRotateKey:  {poolKeys, 3, 60 * time.Second, false, c.rotateKey, nil},
+
 		KindAddPHP:    {poolProvision, 1, 1800 * time.Second, true, c.changePHP, c.phpChanged},
 		KindRemovePHP: {poolProvision, 1, 1800 * time.Second, true, c.changePHP, c.phpChanged},
 
@@ -67,7 +70,7 @@ func (c *core) catalogue() map[Kind]job {
 
 // fleetKinds are the parents whose parts are each on a server of its own.
 func fleetKinds() []Kind {
-	return []Kind{KindSyncKeys, KindRevokeKeys, KindDeleteKey, KindEnforceKeys}
+	return []Kind{KindSyncKeys, KindRevokeKeys, KindDeleteKey, KindEnforceKeys, KindRotateKeys}
 }
 
 func (c *core) timeout(k Kind) time.Duration {

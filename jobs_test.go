@@ -25,6 +25,7 @@ var onServers = map[forge.Kind]forge.SubjectKind{
 	forge.KindRestartService: forge.SubjectServer,
 	forge.KindReboot:         forge.SubjectServer,
 	forge.KindExec:           forge.SubjectServer,
+	forge.KindRotateKey:      forge.SubjectServer,
 }
 
 // A job whose record is gone when it runs ends quietly: nothing is tried, and

@@ -153,6 +153,9 @@ func keyMethods() map[string]method {
 		"Keys.Enforce": {what: "server", id: func(ctx context.Context, f *forge.Forge, _ *furnished, id string) error {
 			return second(f.Keys.Enforce(ctx, forge.Selector{Servers: []string{id}}, nil))
 		}},
+		"Keys.RotateControl": {what: "server", id: func(ctx context.Context, f *forge.Forge, _ *furnished, id string) error {
+			return second(f.Keys.RotateControl(ctx, forge.Selector{Servers: []string{id}}))
+		}},
 		"Keys.Drift": {what: "server", id: func(ctx context.Context, f *forge.Forge, _ *furnished, id string) error {
 			for _, err := range f.Keys.Drift(ctx, forge.Selector{Servers: []string{id}}) {
 				return err

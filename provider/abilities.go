@@ -31,7 +31,8 @@ type Rebuilder interface {
 // when somebody else deleted the machine.
 type Cleaner interface {
 	// Clean removes what Create made for a spec besides a machine. There is no
-	// machine any more; of the spec, ID and AuthorizedKey are given. That
-	// nothing is left is no error.
+	// machine any more, or it has another key since and needs the entry no more;
+	// of the spec, ID and AuthorizedKey are given. That nothing is left is no
+	// error, and what belongs to a machine stays.
 	Clean(ctx context.Context, spec Spec) error
 }

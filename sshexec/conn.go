@@ -20,6 +20,7 @@ type conn struct {
 	idle    *time.Timer
 	probe   *time.Timer
 	private bool // made for one session, which closes it
+	old     bool // takes no more sessions that can wait
 }
 
 func (c *conn) close() { _ = c.ssh.Close() }

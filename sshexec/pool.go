@@ -77,6 +77,17 @@ func (p *Pool) Forget(key string) {
 	}
 }
 
+// Renew has the next session on a server ask for the target anew, as is due when
+// another key takes the place of the one that opened it. What runs goes on, and each
+// connection that there is closes with its last session.
+func (p *Pool) Renew(key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if srv := p.servers[key]; srv != nil {
+		srv.renew()
+	}
+}
+
 // Close closes all connections and waits until they are gone.
 func (p *Pool) Close() error {
 	p.mu.Lock()

@@ -31,6 +31,7 @@ type dialing struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error // valid when done is closed
+	old    bool  // it was begun with a target that counts no more
 }
 
 // session opens a session on a connection with a free place, and waits for
@@ -78,7 +79,7 @@ func (s *server) await(ctx context.Context, target targetFunc, does func(*conn) 
 			return nil, errForgotten
 		}
 		for _, c := range s.conns {
-			if does(c) {
+			if !c.old && does(c) {
 				s.pool.mu.Unlock()
 				return c, nil
 			}
@@ -123,6 +124,7 @@ func (s *server) dial(ctx context.Context, target targetFunc) *dialing {
 		case err != nil:
 			d.err = err
 		default:
+			c.old = d.old
 			s.add(c)
 		}
 		s.dialing = nil
@@ -244,10 +246,17 @@ func (s *server) probe(c *conn) {
 	}
 }
 
-// rest lets the time begin after which a connection without sessions is
-// closed. The caller holds Pool.mu.
+// rest lets the time begin after which a connection without sessions is closed;
+// an old one is closed at once. The caller holds Pool.mu.
 func (s *server) rest(c *conn) {
-	if c.busy+c.reserve > 0 || s.pool.cfg.IdleTimeout < 0 || !slices.Contains(s.conns, c) {
+	if c.busy+c.reserve > 0 || !slices.Contains(s.conns, c) {
+		return
+	}
+	if c.old {
+		s.remove(c)
+		return
+	}
+	if s.pool.cfg.IdleTimeout < 0 {
 		return
 	}
 	c.freed = time.Now()
@@ -272,6 +281,17 @@ func (s *server) remove(c *conn) {
 	}
 	c.close()
 	s.tidy()
+}
+
+// renew leaves the connections to what runs on them. The caller holds Pool.mu.
+func (s *server) renew() {
+	if s.dialing != nil {
+		s.dialing.old = true
+	}
+	for _, c := range slices.Clone(s.conns) {
+		c.old = true
+		s.rest(c)
+	}
 }
 
 // forget closes all connections and makes room for a new server of the same

@@ -186,6 +186,31 @@ func TestPoolForgetsTheBusy(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// A server that is renewed takes nothing new over the connections that there are,
+// which close when what runs on them has ended.
+func TestPoolRenews(t *testing.T) {
+	t.Parallel()
+	g := newGate(t)
+	pool, c := g.client(t, sshexec.PoolConfig{IdleTimeout: -1})
+	running := g.run(t, c, 2)
+	pool.Renew("one")
+	pool.Renew("another")
+	require.Equal(t, 1, g.Accepted())
+	more := g.run(t, c, 2)
+	require.Equal(t, 2, g.Accepted())
+	require.Equal(t, sshexec.PoolStats{Conns: 2, Sessions: 4}, pool.Stats())
+	close(g.open)
+	for range 2 {
+		require.NoError(t, <-running)
+		require.NoError(t, <-more)
+	}
+	require.Eventually(t, func() bool { return pool.Stats().Conns == 1 }, 10*time.Second, time.Millisecond)
+	pool.Renew("one") // nothing runs
+	require.Eventually(t, func() bool { return pool.Stats().Conns == 0 }, 10*time.Second, time.Millisecond)
+	g.run(t, c, 1)
+	require.Equal(t, 3, g.Accepted())
+}
+
 // A caller that gives up does not take the connection from the others.
 func TestPoolDialOutlivesItsFirstCaller(t *testing.T) {
 	t.Parallel()

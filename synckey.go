@@ -53,8 +53,34 @@ func (c *core) editKeys(ctx context.Context, w *work, add bool) error {
 	if err := c.reach(ctx, w, srv); err != nil {
 		return err
 	}
-	_, err = c.client(srv).Run(ctx, cmd)
-	return authorizedkeys.Explain(err)
+	if _, err = c.client(srv).Run(ctx, cmd); err != nil {
+		return authorizedkeys.Explain(err)
+	}
+	if w.action.Kind == KindCutKey {
+		return c.endSessions(ctx, w, srv, g)
+	}
+	return nil
+}
+
+// endSessions ends what was begun with a key that opens nothing any more.
+func (c *core) endSessions(ctx context.Context, w *work, srv *Server, g *Grant) error {
+	if err := w.stage(ctx, "sessions"); err != nil {
+		return err
+	}
+	cmd, err := authorizedkeys.Sessions{User: g.User, Fingerprints: []string{fingerprint(g.Public)}}.Command()
+	if err != nil {
+		return err
+	}
+	cmd.Fence = w.fence
+	result, err := c.client(srv).Run(ctx, cmd)
+	if err != nil {
+		return fmt.Errorf("the key is revoked, and its sessions may go on: %w", authorizedkeys.Explain(err))
+	}
+	ended, err := authorizedkeys.Ended(result.Stdout)
+	if err != nil {
+		return err
+	}
+	return w.say(ctx, fmt.Sprintf("sessions that were ended: %d", ended))
 }
 
 // grantChanged keeps the grant in step with the action that it waits for.

@@ -158,11 +158,14 @@ func (p *person) line() string { return p.key.Public + " forge:" + p.key.ID + "\
 
 // login runs a command by ssh.
 func (p *person) login(h *sshfleet.Host, user, command string) (string, error) {
-	cmd := exec.CommandContext(p.w.t.Context(), "ssh", "-F", "none", "-i", p.secret, "-o", "IdentitiesOnly=yes",
+	out, err := p.ssh(h, user, command).CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
+
+func (p *person) ssh(h *sshfleet.Host, user, command string) *exec.Cmd {
+	return exec.CommandContext(p.w.t.Context(), "ssh", "-F", "none", "-i", p.secret, "-o", "IdentitiesOnly=yes",
 		"-o", "IdentityAgent=none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR",
 		"-o", "UserKnownHostsFile="+p.w.fleet.KnownHosts, user+"@"+h.Address.String(), command)
-	out, err := cmd.CombinedOutput()
-	return strings.TrimSpace(string(out)), err
 }
 
 func (p *person) getsIn(h *sshfleet.Host, user string) {

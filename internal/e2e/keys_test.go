@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/ed25519"
 	"encoding/pem"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,11 +54,39 @@ func newLaptop(t *testing.T, srv *forge.Server) *laptop {
 // login runs a command over ssh as a user.
 func (l *laptop) login(t *testing.T, user, command string) (string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "ssh", "-F", "none", "-i", l.key, "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none",
+	out, err := l.ssh(t, user, command).CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
+
+func (l *laptop) ssh(t *testing.T, user, command string) *exec.Cmd {
+	return exec.CommandContext(t.Context(), "ssh", "-F", "none", "-i", l.key, "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none",
 		"-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "UserKnownHostsFile="+l.hosts, "-o", "LogLevel=ERROR",
 		user+"@"+l.server.Address, command)
-	out, err := cmd.CombinedOutput()
-	return strings.TrimSpace(string(out)), err
+}
+
+// stay logs in, and stays until the session ends, which closes the channel.
+func (l *laptop) stay(t *testing.T, user string) <-chan struct{} {
+	t.Helper()
+	cmd := l.ssh(t, user, "echo in; cat")
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	said, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "in\n", said)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = io.Copy(io.Discard, out)
+		_ = cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = in.Close()
+		<-ended
+	})
+	return ended
 }
 
 // refused checks that a login is refused because of the key.
@@ -115,4 +145,34 @@ func (e *embedder) grant(t *testing.T, key, user string, status forge.GrantStatu
 	require.Equal(t, status, grants[0].Status)
 	require.False(t, grants[0].Synced.IsZero())
 	require.Equal(t, status == forge.GrantRevoked, !grants[0].Revoked.IsZero())
+}
+
+// A revoke can end what was begun with the key, and nothing that another key began.
+func TestSessionsOfARevokedKeyEnd(t *testing.T) {
+	t.Parallel()
+	e, srv := theServer(t)
+	s := newSite(t, e, srv, forge.SiteOpts{Kind: forge.StaticSite})
+	as := forge.Selector{Servers: []string{srv.ID}, User: s.User}
+	var keys []*forge.Key
+	var sessions []<-chan struct{}
+	for range 2 {
+		l := newLaptop(t, srv)
+		key, err := e.Keys.Add(t.Context(), forge.KeyOpts{Name: "laptop", Public: l.public})
+		require.NoError(t, err)
+		action, err := e.Keys.Sync(t.Context(), key.ID, as)
+		e.finish(t, action, err)
+		keys, sessions = append(keys, key), append(sessions, l.stay(t, s.User))
+	}
+	action, err := e.Keys.Revoke(t.Context(), keys[0].ID, as, &forge.RevokeOpts{EndSessions: true})
+	e.finish(t, action, err)
+	<-sessions[0]
+	for line, err := range e.Actions.Follow(t.Context(), action.ID, 0) {
+		require.NoError(t, err)
+		require.Equal(t, "sessions that were ended: 1", line.Text)
+	}
+	select {
+	case <-sessions[1]:
+		require.Fail(t, "the session of another key has ended too")
+	default:
+	}
 }

@@ -35,12 +35,6 @@ func desiredOn(tx Tx, srv *Server) (*desired, error) {
 	return d, nil
 }
 
-// control are the lines by which forge itself logs in, also while they change.
-func (d *desired) control() []string {
-	lines := []string{d.server.PublicKey, d.server.NextPublicKey, d.server.OldPublicKey}
-	return slices.DeleteFunc(lines, func(line string) bool { return line == "" })
-}
-
 // users are those whose files are looked at: the given one, or those that forge has
 // to do with. Where all files are in one place, nil means every one that is there.
 func (d *desired) users(only string) []string {
@@ -108,7 +102,7 @@ func (d *desired) wants(user string) bool {
 // line says what is wrong with a line, if anything is.
 func (d *desired) line(user, public string, line authorizedkeys.Line) (k KeyDrift, differs bool) {
 	k = KeyDrift{User: user, State: DriftUnknown, Key: line.ID, Fingerprint: line.Fingerprint, Comment: line.Comment, Line: line.Number}
-	if user == d.server.User && slices.ContainsFunc(d.control(), func(own string) bool { return strings.HasPrefix(own+" ", public+" ") }) {
+	if user == d.server.User && slices.ContainsFunc(d.server.controlKeys(), func(own string) bool { return strings.HasPrefix(own+" ", public+" ") }) {
 		return k, false
 	}
 	differs = !line.Unmanaged

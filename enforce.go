@@ -131,7 +131,7 @@ func (d *desired) changes(found []KeyDrift, input Input) (changes authorizedkeys
 		if input.Unknown {
 			change.Keep = slices.Clone(input.Keep)
 			if k.User == d.server.User {
-				change.Keep = append(change.Keep, d.control()...)
+				change.Keep = append(change.Keep, d.server.controlKeys()...)
 			}
 		}
 		for _, g := range d.grants {

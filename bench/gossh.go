@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -22,11 +21,7 @@ func (l *lab) connect(ctx context.Context, h *host) (*ssh.Client, error) {
 }
 
 func (h *host) dial(ctx context.Context) (*ssh.Client, error) {
-	pem, err := os.ReadFile(h.file("key"))
-	if err != nil {
-		return nil, err
-	}
-	key, err := ssh.ParsePrivateKey(pem)
+	key, err := readKey(h.file("key"))
 	if err != nil {
 		return nil, err
 	}
@@ -35,12 +30,17 @@ func (h *host) dial(ctx context.Context) (*ssh.Client, error) {
 		return nil, err
 	}
 	addr := net.JoinHostPort(h.server.Address, fmt.Sprint(h.server.Port))
+	return dial(ctx, addr, "forge", key, pinned)
+}
+
+// dial connects as a minimal Go program does that cares for speed.
+func dial(ctx context.Context, addr, user string, key ssh.Signer, pinned ssh.PublicKey) (*ssh.Client, error) {
 	raw, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
 	conn, chans, reqs, err := ssh.NewClientConn(raw, addr, &ssh.ClientConfig{
-		User: "forge", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.FixedHostKey(pinned),
+		User: user, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.FixedHostKey(pinned),
 		HostKeyAlgorithms: []string{pinned.Type()},
 		Config:            ssh.Config{KeyExchanges: []string{ssh.KeyExchangeCurve25519}, Ciphers: []string{ssh.CipherAES128GCM}},
 	})

@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
-	"encoding/pem"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/crypto/ssh"
 
 	"github.com/seed-797f2c2c/forge"
 )
@@ -27,19 +23,11 @@ func (h *host) file(name string) string { return filepath.Join(h.dir, h.server.I
 
 // allow lets a new key log in as the user forge.
 func (h *host) allow(ctx context.Context) error {
-	public, private, err := ed25519.GenerateKey(nil)
+	file, line, err := newKey()
 	if err != nil {
 		return err
 	}
-	block, err := ssh.MarshalPrivateKey(private, "")
-	if err != nil {
-		return err
-	}
-	line, err := ssh.NewPublicKey(public)
-	if err != nil {
-		return err
-	}
-	key, err := h.forge.Keys.Add(ctx, forge.KeyOpts{Name: "bench", Public: string(ssh.MarshalAuthorizedKey(line))})
+	key, err := h.forge.Keys.Add(ctx, forge.KeyOpts{Name: "bench", Public: line})
 	if err != nil {
 		return err
 	}
@@ -57,7 +45,7 @@ func (h *host) allow(ctx context.Context) error {
 	if err := os.WriteFile(h.file("known_hosts"), []byte(known.String()), 0o600); err != nil {
 		return err
 	}
-	return os.WriteFile(h.file("key"), pem.EncodeToMemory(block), 0o600)
+	return os.WriteFile(h.file("key"), file, 0o600)
 }
 
 func (h *host) login() string { return "forge@" + h.server.Address }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"time"
 
 	"github.com/seed-797f2c2c/forge"
 	"github.com/seed-797f2c2c/forge/internal/testmachine"
@@ -23,13 +24,19 @@ type lab struct {
 	lines  int               // that a run prints
 	large  int               // bytes of a large file
 	small  int               // number of small files
+	few    int               // hosts of a small fleet
+	many   int               // hosts of a large one
+	crowd  int               // servers that are idle
+	calls  int               // one after the other
+	rest   time.Duration     // how long what idles is watched
 	image  string            // of the machines
 	images map[string]string // nspawn.Config.Images
 	dir    string            // for files
 	some   bool              // peers that are not installed are left out
 	log    *slog.Logger
 
-	local   *host // see inMemory
+	local   *host          // see inMemory
+	fleets  map[int]*fleet // by the number of hosts; see fleet
 	closers []func() error
 }
 
@@ -39,7 +46,8 @@ func newLab(log io.Writer) (*lab, error) {
 		return nil, err
 	}
 	return &lab{
-		lines: 1_000_000, large: 256 << 20, small: 2000, image: "debian-12", dir: dir,
+		lines: 1_000_000, large: 256 << 20, small: 2000, few: 50, many: 500, crowd: 1000, calls: 300, rest: 10 * time.Second,
+		fleets: map[int]*fleet{}, image: "debian-12", dir: dir,
 		log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}, nil
 }

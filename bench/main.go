@@ -43,7 +43,9 @@ func main() {
 }
 
 // rows are all that is measured.
-func rows() []row { return []row{stream(), streamPostgres(), uploadLarge(), uploadMany()} }
+func rows() []row {
+	return append([]row{stream(), streamPostgres(), uploadLarge(), uploadMany()}, fleetRows()...)
+}
 
 func run(ctx context.Context, w io.Writer, names []string, n int, each printer) error {
 	chosen, err := choose(rows(), names)

@@ -26,19 +26,23 @@ type deployment struct {
 // play is the main of a process in a role.
 func play(ctx context.Context, role string) error {
 	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if role == owner {
+		return own(ctx, in, out, log)
+	}
 	var s settings
 	if err := in.Decode(&s); err != nil {
 		return err
 	}
-	o, err := s.open(ctx, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	o, err := s.open(ctx, log)
 	if err != nil {
-		return errors.Join(err, out.Encode(answer{err.Error()}))
+		return errors.Join(err, out.Encode(answer{Error: err.Error()}))
 	}
 	switch role {
 	case worker:
 		err = o.work(ctx, in, out)
 	case web:
-		err = o.serve(ctx, in, out)
+		err = obey(in, out, func(d deployment) (float64, error) { return 0, o.deploy(ctx, d) })
 	default:
 		err = fmt.Errorf("there is no role %q", role)
 	}
@@ -59,20 +63,21 @@ func (o *opened) work(ctx context.Context, in *json.Decoder, out *json.Encoder) 
 	return <-worked
 }
 
-// serve does what it is ordered to.
-func (o *opened) serve(ctx context.Context, in *json.Decoder, out *json.Encoder) error {
+// obey carries out orders until there are no more.
+func obey[T any](in *json.Decoder, out *json.Encoder, carryOut func(T) (float64, error)) error {
 	if err := out.Encode(answer{}); err != nil {
 		return err
 	}
 	for {
-		var d deployment
-		if err := in.Decode(&d); errors.Is(err, io.EOF) {
+		var order T
+		if err := in.Decode(&order); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
 		}
 		var a answer
-		if err := o.deploy(ctx, d); err != nil {
+		var err error
+		if a.Value, err = carryOut(order); err != nil {
 			a.Error = err.Error()
 		}
 		if err := out.Encode(a); err != nil {

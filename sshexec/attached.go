@@ -18,7 +18,7 @@ import (
 // ErrFenceBusy says that another command held the fence for 30 s. Nothing ran.
 var ErrFenceBusy = errors.New("another command holds the fence of this server")
 
-//go:embed stop.sh
+//go:embed stop.pl
 var stopScript string
 
 const (
@@ -79,7 +79,7 @@ func (c *Client) Run(ctx context.Context, cmd Command) (*Result, error) {
 // before 9.8 does not deliver signals to a process of root, and as the session
 // of the command may be stuck.
 func (c *Client) stop(ctx context.Context, token string) error {
-	a, err := c.Urgent().start(ctx, Command{Script: stopScript, Args: []string{token}}, rand.Text())
+	a, err := c.Urgent().start(ctx, Command{Script: stopScript, Perl: true, Args: []string{token}}, rand.Text())
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ var (
 const (
 	maxExec    = 100 << 10
 	searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-	// tokenName is the variable by which stop.sh finds a command's processes.
+	// tokenName is the variable by which stop.pl finds a command's processes.
 	tokenName = "FORGE_COMMAND"
 )
 

@@ -65,8 +65,20 @@ sub stays {
 sub edited {
 	my ($text, $user) = @_;
 	my (%present, @done);
+	# Only what can be one of the keys is looked at; sshd skips \r, \f and \v in one.
+	my @ours = (keys %{$user->{wanted}}, keys %{$user->{remove}});
+	return $text if !@ours && !$user->{all};
+	my $every = $user->{all} || $text =~ tr/\f\x0b// || $text =~ /\r[^\n]/;
+	my $counts = sub {
+		my $part = \$_[0];
+		return $every || grep { index($$part, $_) >= 0 } @ours;
+	};
 	my $new = '';
-	for my $line (split /(?<=\n)/, $text) {
+	for my $line ($counts->($text) ? split /(?<=\n)/, $text : $text) {
+		if (!$counts->($line)) {
+			$new .= $line;
+			next;
+		}
 		my ($kind, $blob, $comment) = key_of($line);
 		if (!defined $blob) {
 			$new .= $line;
@@ -81,7 +93,7 @@ sub edited {
 	for (@{$user->{add}}) {
 		my ($kind, $blob, $mark) = @$_;
 		next if $present{$blob}++;
-		$new .= "\n" if $new ne '' && $new !~ /\n\z/;
+		$new .= "\n" if $new ne '' && substr($new, -1) ne "\n";
 		$new .= "$kind $blob $mark\n";
 		push @done, "added $kind $blob $mark";
 	}
@@ -117,6 +129,7 @@ sub lock {
 	my $ok = eval { flock $lock, 2 or refused(1, $file) };
 	alarm 0;
 	die $@ if !$ok;
+	$SIG{$_} = 'IGNORE' for 'HUP', 'INT', 'TERM';    # the rest is short, and leaves nothing when it is done
 	return $lock;
 }
 
@@ -235,7 +248,7 @@ sub change {
 			last if $theirs eq ($old // '');
 			($base, $mine) = ($theirs, $new);
 			next if index($theirs, $old) != 0;
-			my $line_end = $new eq '' || $new =~ /\n\z/ ? '' : "\n";
+			my $line_end = $new eq '' || substr($new, -1) eq "\n" ? '' : "\n";
 			append($file, $line_end . substr $theirs, length $old);
 			undef $base;    # what came may be a key to remove
 		}

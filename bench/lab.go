@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/seed-797f2c2c/forge"
 	"github.com/seed-797f2c2c/forge/internal/testmachine"
 	"github.com/seed-797f2c2c/forge/provider"
@@ -29,6 +31,8 @@ type lab struct {
 	crowd  int               // servers that are idle
 	calls  int               // one after the other
 	rest   time.Duration     // how long what idles is watched
+	jobs   int               // that a queue hands out
+	single int               // jobs that come one by one
 	image  string            // of the machines
 	images map[string]string // nspawn.Config.Images
 	dir    string            // for files
@@ -37,6 +41,8 @@ type lab struct {
 
 	local   *host          // see inMemory
 	fleets  map[int]*fleet // by the number of hosts; see fleet
+	url     string         // see postgres
+	pool    *pgxpool.Pool  // see pgPool
 	closers []func() error
 }
 
@@ -46,7 +52,8 @@ func newLab(log io.Writer) (*lab, error) {
 		return nil, err
 	}
 	return &lab{
-		lines: 1_000_000, large: 256 << 20, small: 2000, few: 50, many: 500, crowd: 1000, calls: 300, rest: 10 * time.Second,
+		lines: 1_000_000, large: 256 << 20, small: 2000, jobs: 100_000, single: 200,
+		few: 50, many: 500, crowd: 1000, calls: 300, rest: 10 * time.Second,
 		fleets: map[int]*fleet{}, image: "debian-12", dir: dir,
 		log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}, nil

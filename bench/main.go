@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
@@ -44,7 +45,7 @@ func main() {
 
 // rows are all that is measured.
 func rows() []row {
-	return append([]row{stream(), streamPostgres(), uploadLarge(), uploadMany()}, fleetRows()...)
+	return slices.Concat([]row{stream(), streamPostgres(), uploadLarge(), uploadMany()}, queueRows(), fleetRows())
 }
 
 func run(ctx context.Context, w io.Writer, names []string, n int, each printer) error {

@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"github.com/seed-797f2c2c/forge"
-	"github.com/seed-797f2c2c/forge/internal/pgtest"
 	"github.com/seed-797f2c2c/forge/secret/tink"
 )
 
@@ -68,17 +67,15 @@ type platform struct {
 
 // inPostgres makes a platform that ends with the lab.
 func (l *lab) inPostgres(ctx context.Context) (*platform, error) {
-	// With its usual memory and checkpoints, unlike that of tests.
-	db, err := pgtest.Open(pgtest.Options{Durable: true, Settings: []string{"shared_buffers=128MB", "max_wal_size=1GB"}})
+	url, err := l.postgres()
 	if err != nil {
 		return nil, err
 	}
-	l.closers = append(l.closers, func() error { db.Close(); return nil })
 	keys, err := tink.New()
 	if err != nil {
 		return nil, err
 	}
-	s := settings{URL: db.URL(), Schema: "forge", River: "river", Keyset: filepath.Join(l.dir, "keyset"), Images: l.images}
+	s := settings{URL: url, Schema: "forge", River: "river", Keyset: filepath.Join(l.dir, "keyset"), Images: l.images}
 	if err := keys.Save(s.Keyset); err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ type client = river.Client[pgx.Tx]
 // fetchCooldown is the pause between two looks into a pool. River's default of
 // 100 ms is also the time that a job waits which comes shortly after another, and
 // allows a worker ten jobs a second.
-const fetchCooldown = 2 * time.Millisecond
+const fetchCooldown = time.Millisecond
 
 // Run works on jobs until ctx is done, as queue.Queue says. The contexts of
 // handlers carry the values of ctx. Pools with a limit below 1 are not worked on.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-797f2c2c/forge/internal/authorizedkeys"
 	"github.com/seed-797f2c2c/forge/internal/servertest"
+	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
 type pair struct {
@@ -49,6 +50,7 @@ func apply(t *testing.T, srv *servertest.Server, c authorizedkeys.Change) bool {
 	t.Helper()
 	cmd, err := c.Command()
 	require.NoError(t, err)
+	cmd.Fence = sshexec.Fence{Key: "keys", Epoch: 1}
 	out, err := srv.Run(t, cmd)
 	require.NoError(t, err)
 	o := outcome(t, out)

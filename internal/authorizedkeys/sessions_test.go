@@ -3,6 +3,7 @@ package authorizedkeys_test
 import (
 	"context"
 	"io"
+	"net"
 	"strings"
 	"testing"
 
@@ -24,8 +25,13 @@ type live struct {
 
 func open(t *testing.T, srv *servertest.Server, user string, key pair) *live {
 	t.Helper()
+	return openAt(t, srv, srv.Addr(), user, key)
+}
+
+func openAt(t *testing.T, srv *servertest.Server, addr, user string, key pair) *live {
+	t.Helper()
 	target := srv.Target()
-	target.User, target.Signers = user, []ssh.Signer{key.signer}
+	target.Addr, target.User, target.Signers = addr, user, []ssh.Signer{key.signer}
 	client, err := sshexec.Dial(t.Context(), target)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() })
@@ -146,6 +152,16 @@ func TestSessions(t *testing.T) {
 		requireEnded(t, s)
 	})
 
+	t.Run("of an sshd that was started in a session itself", func(t *testing.T) {
+		srv.Bash(t, `grep -q '/session-[0-9]*.scope$' /proc/self/cgroup; /usr/sbin/sshd -p 2222 -o PidFile=/run/second-sshd.pid </dev/null >/dev/null 2>&1`)
+		s := openAt(t, srv, net.JoinHostPort(srv.Address, "2222"), "guest", revoked)
+		n, err := end(t, srv, "guest", revoked.fingerprint)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		requireEnded(t, s)
+		srv.Bash(t, `kill "$(</run/second-sshd.pid)"`) // in the session that it was started in, which lives
+	})
+
 	t.Run("without a log", func(t *testing.T) {
 		s := open(t, srv, "guest", revoked)
 		srv.Bash(t, `journalctl --sync; journalctl -q --rotate; rm -rf /run/log/journal/*/* /var/log/journal/*/*; systemctl restart systemd-journald`)
@@ -154,6 +170,27 @@ func TestSessions(t *testing.T) {
 		require.Zero(t, n)
 		held, left := s.runs(t, srv)
 		require.True(t, held && left)
+
+		// What is logged of an earlier process of that number is none of this one's.
+		srv.Bash(t, `cat >/usr/local/bin/journalctl <<'END'
+#!/bin/bash
+for argument; do
+	if [[ $argument == _PID=* ]]; then
+		echo "[    0.000001] machine sshd[${argument#_PID=}]: Accepted publickey for guest from 10.0.0.1 port 1 ssh2: ED25519 $(</run/fingerprint)"
+	fi
+done
+END
+			chmod +x /usr/local/bin/journalctl; echo "$1" >/run/fingerprint`, revoked.fingerprint)
+		n, err = end(t, srv, "guest", revoked.fingerprint)
+		require.ErrorIs(t, err, authorizedkeys.ErrNoLog)
+		require.Zero(t, n)
+		srv.Bash(t, `rm /usr/local/bin/journalctl`)
+
+		const old = `date -d yesterday +"%FT%T%:z machine sshd[$(pgrep -f '^sshd: guest \[priv\]' --newest)]: Accepted publickey for guest from 10.0.0.1 port 1 ssh2: ED25519 $1" >>/var/log/auth.log`
+		srv.Bash(t, old, revoked.fingerprint)
+		n, err = end(t, srv, "guest", revoked.fingerprint)
+		require.ErrorIs(t, err, authorizedkeys.ErrNoLog)
+		require.Zero(t, n)
 
 		const log = `pid=$(pgrep -f '^sshd: guest \[priv\]' --newest)
 			date +"$2 machine sshd[$pid]: Accepted publickey for guest from 10.0.0.1 port 1 ssh2: ED25519 $1" >>/var/log/auth.log`

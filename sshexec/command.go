@@ -14,7 +14,8 @@ type Command struct {
 	Args   []string
 	// Perl makes Script perl source, which finds its values in @ARGV. Debian and
 	// Ubuntu always have perl, by the essential package perl-base; a module costs
-	// more than perl itself. As root it runs in the process that holds the fence.
+	// more than perl itself. As root it runs in the process that holds the fence,
+	// and so would a child that it forks and that executes nothing.
 	Perl bool
 	// User is the unix user that runs the script. Defaults to root. Where it is
 	// not the login user, sudo -n or runuser changes to it.

@@ -57,7 +57,7 @@ func (f *Forge) everywhere(ctx context.Context, on Selector, kind, part Kind, in
 		}
 		c := f.newChanges(kind, f.owner, Subject{}, input)
 		for _, srv := range servers {
-			if err := c.server(t, srv, part, input, on.named()); err != nil {
+			if err := c.server(srv, part, input, on.named()); err != nil {
 				return err
 			}
 		}

@@ -119,8 +119,8 @@ func ExampleKeys_Sync() {
 	}
 	if _, err := f.Actions.Wait(ctx, action.ID); err != nil {
 		log.Print(err) // names the servers, each with its reason
-		if action, err = f.Keys.Retry(ctx, action.ID); err == nil {
-			_, err = f.Actions.Wait(ctx, action.ID)
+		if _, err = f.Keys.Retry(ctx, action.ID); err != nil {
+			log.Fatal(err)
 		}
 	}
 	for g, err := range f.Keys.AllGrants(ctx, forge.GrantFilter{Key: "the key's id"}) {

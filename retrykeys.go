@@ -49,7 +49,7 @@ func (c *changes) again(t *txn, part *Action) error {
 		return err
 	}
 	if part.Subject.Kind != SubjectGrant {
-		return c.server(t, srv, part.Kind, part.Input, false)
+		return c.server(srv, part.Kind, part.Input, false)
 	}
 	g, err := orNone(t.Grants().Get(part.Subject.ID))
 	if g == nil || g.Action != part.ID {
@@ -60,7 +60,7 @@ func (c *changes) again(t *txn, part *Action) error {
 
 // server asks for a part on a server that is no change of one grant. It is done on
 // active servers alone.
-func (c *changes) server(t *txn, srv *Server, kind Kind, input Input, named bool) error {
+func (c *changes) server(srv *Server, kind Kind, input Input, named bool) error {
 	if err := srv.mustBe(ServerActive); err != nil {
 		if named {
 			return err

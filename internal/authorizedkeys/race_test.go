@@ -88,8 +88,6 @@ func TestChangedInTheMomentOfTheSwap(t *testing.T) {
 			"# theirs\n" + ours.line + " forge:k\n"},
 		{"replaced", `open my $f, '>', "$file.x"; print $f "# theirs\n"; close $f; rename "$file.x", $file`, "# theirs\n" + ours.line + " forge:k\n"},
 		{"replaced with the key", `open my $f, '>', "$file.x"; print $f "` + ours.line + ` other\n"; close $f; rename "$file.x", $file`, ours.line + " other\n"},
-		{"replaced and then appended to", `if ($turn == 1) { open my $f, '>', "$file.x"; print $f "# theirs\n"; close $f; rename "$file.x", $file }
-			else { open my $f, '>>', $file; print $f "# more\n" }`, "# theirs\n" + ours.line + " forge:k\n# more\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -105,6 +103,19 @@ func TestChangedInTheMomentOfTheSwap(t *testing.T) {
 // meddled has perl code run just before each swap.
 func meddled(code string) (replace []string) {
 	return []string{"sub exchange {\n", "sub meddle { our $turn++; our $file = shift; " + code + " }\nsub exchange {\n\tmeddle($_[1]);\n"}
+}
+
+// Theirs takes the place of ours again, with what was appended to ours meanwhile.
+func TestReplacedAndAppendedTo(t *testing.T) {
+	t.Parallel()
+	const taken = "($base, $mine) = ($theirs, $new);\n"
+	p := newPlace(t, append(meddled(`$turn == 1 or return; open my $f, '>', "$file.x"; print $f "# theirs\n"; close $f; rename "$file.x", $file`),
+		taken, taken+`open my $f, '>>', $file; print $f "# more\n"; close $f;`)...)
+	p.write(t, "# before\n")
+	key := newPair(t)
+	p.apply(t, authorizedkeys.Change{Add: []authorizedkeys.Key{{ID: "k", Line: key.line}}})
+	require.Equal(t, "# theirs\n# more\n"+key.line+" forge:k\n", p.read(t))
+	p.requireNothingBeside(t)
 }
 
 func TestNoFileAnyMoreInTheMomentOfTheSwap(t *testing.T) {

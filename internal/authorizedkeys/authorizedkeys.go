@@ -34,8 +34,6 @@ var (
 	inPlace string
 	//go:embed edit.pl
 	edit string
-	//go:embed sha256.pl
-	fingerprint string
 	//go:embed read.pl
 	read string
 
@@ -46,16 +44,13 @@ var (
 
 // script joins the parts of a perl script that a command needs: perl compiles
 // all that it is given.
-func script(main string, home, place, fingerprints bool, stdin io.Reader) sshexec.Command {
+func script(main string, home, place bool, stdin io.Reader) sshexec.Command {
 	parts := common
 	if home {
 		parts += inHome
 	}
 	if place {
 		parts += inPlace
-	}
-	if fingerprints {
-		parts += fingerprint
 	}
 	return sshexec.Command{Perl: true, Script: parts + main, Stdin: stdin}
 }

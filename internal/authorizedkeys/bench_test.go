@@ -39,7 +39,6 @@ func BenchmarkCommand(b *testing.B) {
 		{"add and remove", "", change(add, remove)},
 		{"add and remove in 10,000 lines", others, change(add, remove)},
 		{"exact", "", change(authorizedkeys.Change{Add: add.Add, Remove: []string{revoked.line}, Unknown: true}, authorizedkeys.Change{Unknown: true})},
-		{"exact with a fingerprint to keep", revoked.line + "\n", change(authorizedkeys.Change{Unknown: true, Keep: []string{revoked.fingerprint}})},
 		{"read", add.Add[0].Line + " forge:k\n", func() sshexec.Command {
 			cmd, _, err := authorizedkeys.Read{}.Command()
 			require.NoError(b, err)

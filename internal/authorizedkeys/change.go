@@ -18,7 +18,7 @@ type Change struct {
 	// Unknown also removes every key that is not in Add, unless it is in Keep or
 	// its comment has the word Unmanaged. Comments, and what is no key, stay.
 	Unknown bool
-	Keep    []string // lines in authorized_keys format, or SHA256 fingerprints
+	Keep    []string // lines in authorized_keys format
 	// Home chooses ~/.ssh/authorized_keys, which is changed as the user. By
 	// default it is root's own /etc/ssh/authorized_keys.d/USER, which is for
 	// servers whose sshd reads only that.
@@ -37,21 +37,20 @@ type Changes []Change
 // also when it failed, and [Explain] says how the first that failed did.
 func (cs Changes) Command() (sshexec.Command, error) {
 	var edits bytes.Buffer // may be larger than what the arguments of a command hold
-	var home, place, fingerprints bool
+	var home, place bool
 	for _, c := range cs {
-		some, err := c.write(&edits)
-		if err != nil {
+		if err := c.write(&edits); err != nil {
 			return sshexec.Command{}, err
 		}
-		home, place, fingerprints = home || c.Home, place || !c.Home, fingerprints || some
+		home, place = home || c.Home, place || !c.Home
 	}
-	return script(edit, home, place, fingerprints, &edits), nil
+	return script(edit, home, place, &edits), nil
 }
 
-// write writes what edit.pl reads, and reports whether fingerprints are in it.
-func (c Change) write(edits *bytes.Buffer) (fingerprints bool, err error) {
+// write writes what edit.pl reads.
+func (c Change) write(edits *bytes.Buffer) error {
 	if !userPattern.MatchString(c.User) {
-		return false, fmt.Errorf("authorized keys: %q is not the name of a unix user", c.User)
+		return fmt.Errorf("authorized keys: %q is not the name of a unix user", c.User)
 	}
 	which := "known"
 	if c.Unknown {
@@ -61,29 +60,28 @@ func (c Change) write(edits *bytes.Buffer) (fingerprints bool, err error) {
 	for _, line := range c.Remove {
 		key, err := parse(line)
 		if err != nil {
-			return false, err
+			return err
 		}
 		fmt.Fprintf(edits, "remove %s\n", key)
 	}
 	for _, k := range c.Add {
 		key, err := validate.PublicKey("key", k.Line)
 		if err != nil {
-			return false, fmt.Errorf("authorized keys: %w", err)
+			return fmt.Errorf("authorized keys: %w", err)
 		}
 		if !idPattern.MatchString(k.ID) || "forge:"+k.ID == Unmanaged {
-			return false, fmt.Errorf("authorized keys: id %q must be lower-case letters, digits and dashes", k.ID)
+			return fmt.Errorf("authorized keys: id %q must be lower-case letters, digits and dashes", k.ID)
 		}
 		fmt.Fprintf(edits, "add %s forge:%s\n", key.Line, k.ID)
 	}
-	for _, keep := range c.Keep {
-		if fingerprintPattern.MatchString(keep) {
-			fingerprints = true
-		} else if keep, err = parse(keep); err != nil {
-			return false, err
+	for _, line := range c.Keep {
+		key, err := parse(line)
+		if err != nil {
+			return err
 		}
-		fmt.Fprintf(edits, "keep %s\n", keep)
+		fmt.Fprintf(edits, "keep %s\n", key)
 	}
-	return fingerprints, nil
+	return nil
 }
 
 func where(home bool) string {

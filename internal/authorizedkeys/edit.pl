@@ -4,7 +4,7 @@
 #                                   remove what is neither wanted nor kept
 #   remove KIND BLOB
 #   add KIND BLOB MARK
-#   keep KIND BLOB, or keep FINGERPRINT
+#   keep KIND BLOB
 
 my $most = 16 << 20;    # bytes of a file
 my $sync = 04010000;    # O_SYNC
@@ -57,8 +57,7 @@ sub stays {
 	my ($user, $blob, $comment) = @_;
 	return 0 if $user->{remove}{$blob};
 	return 1 if !$user->{all} || $user->{wanted}{$blob} || $user->{keep}{$blob};
-	return 1 if $comment =~ /(?:^|[ \t])forge:unmanaged(?:[ \t]|$)/;
-	return $user->{fingerprints} && $user->{keep}{fingerprint($blob)};
+	return $comment =~ /(?:^|[ \t])forge:unmanaged(?:[ \t]|$)/;
 }
 
 # edited returns a text with a user's edits, and what they are.
@@ -278,8 +277,7 @@ while (<STDIN>) {
 	} elsif ($what eq 'remove') {
 		$users[-1]{remove}{$words[1]} = 1;
 	} else {
-		$users[-1]{keep}{$words[-1]} = 1;
-		$users[-1]{fingerprints} ||= $words[-1] =~ /^SHA256:/;
+		$users[-1]{keep}{$words[1]} = 1;
 	}
 }
 

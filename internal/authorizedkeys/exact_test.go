@@ -31,7 +31,7 @@ func TestExactKeys(t *testing.T) {
 		Add:     []authorizedkeys.Key{{ID: "there", Line: there.line}, {ID: "new", Line: wanted.line}},
 		Remove:  []string{gone.line, goneMarked.line},
 		Unknown: true,
-		Keep:    []string{kept.fingerprint, keptByLine.line},
+		Keep:    []string{kept.line, keptByLine.line},
 	}
 	o := p.apply(t, change)
 	require.NoError(t, o.Err)

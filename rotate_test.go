@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,8 +17,11 @@ import (
 	"github.com/seed-797f2c2c/forge"
 	"github.com/seed-797f2c2c/forge/internal/sshfleet"
 	"github.com/seed-797f2c2c/forge/internal/sshfleet/fleettest"
+	"github.com/seed-797f2c2c/forge/provider"
+	"github.com/seed-797f2c2c/forge/provider/static"
 	queuememory "github.com/seed-797f2c2c/forge/queue/memory"
 	"github.com/seed-797f2c2c/forge/sshexec"
+	"github.com/seed-797f2c2c/forge/sshexec/sshtest"
 )
 
 // controlLines are the lines of root on a host that let forge in.
@@ -76,18 +81,16 @@ func TestRotateControl(t *testing.T) {
 		require.True(t, opens(t, h, w.control(before[i])))
 	}
 
-	// A command that runs goes on over its connection.
-	runs, end := make(chan struct{}), make(chan error, 1)
+	// A command that runs goes on over its connection, and so does a detached one.
+	exec, err := w.Servers.Exec(t.Context(), before[0].ID, forge.ExecOpts{User: "root", Command: `touch /run/executes; until [[ -e /run/end ]]; do sleep 0.05; done; echo executed`})
+	require.NoError(t, err)
+	end := make(chan error, 1)
 	go func() {
-		_, err := w.Servers.Run(t.Context(), before[0].ID, forge.RunOpts{User: "root", Script: `touch /run/begun; until [[ -e /run/end ]]; do sleep 0.05; done`})
+		_, err := w.Servers.Run(t.Context(), before[0].ID, forge.RunOpts{User: "root", Script: `touch /run/runs; until [[ -e /run/end ]]; do sleep 0.05; done`})
 		end <- err
 	}()
-	go func() {
-		defer close(runs)
-		_, err := fleet.Hosts[0].Run(t.Context(), `until [[ -e /run/begun ]]; do sleep 0.05; done`)
-		assertNoError(t, err)
-	}()
-	<-runs
+	_, err = fleet.Hosts[0].Run(t.Context(), `until [[ -e /run/executes && -e /run/runs ]]; do sleep 0.05; done`)
+	require.NoError(t, err)
 	a, err := w.Actions.Wait(t.Context(), w.rotate(forge.Selector{All: true}).ID)
 	require.NoError(t, err)
 	require.Equal(t, 2, a.Children)
@@ -95,6 +98,10 @@ func TestRotateControl(t *testing.T) {
 	_, err = fleet.Hosts[0].Run(t.Context(), `touch /run/end`)
 	require.NoError(t, err)
 	require.NoError(t, <-end)
+	executed, err := w.Actions.Wait(t.Context(), exec.ID)
+	require.NoError(t, err)
+	require.Zero(t, executed.Tries, "nobody had to attach again")
+	require.Equal(t, []string{"executed"}, w.texts(exec.ID))
 
 	for i, h := range fleet.Hosts {
 		srv := w.read(before[i].ID)
@@ -123,6 +130,95 @@ func assertNoError(t *testing.T, err error) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// cleaned is a provider of machines of one's own that keeps entries of keys.
+type cleaned struct {
+	*static.Provider
+	mu    sync.Mutex
+	specs []provider.Spec
+	err   error
+}
+
+func (c *cleaned) Clean(_ context.Context, spec provider.Spec) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.specs = append(c.specs, spec)
+	return c.err
+}
+
+// On a server with a stack, the keys are in root's place; the old one goes from the
+// home as well, and from the provider. That a home is missing is no trouble.
+func TestRotationOnAServerWithAStack(t *testing.T) {
+	t.Parallel()
+	p := newPlayedBare(t)
+	own, ok := p.machines.(*static.Provider)
+	require.True(t, ok)
+	entries := &cleaned{Provider: own, err: errors.New("the provider is on holiday")}
+	p.machines = entries
+	p.world = p.join(p.store, queuememory.New(queuememory.Config{})).installs()
+	var mu sync.Mutex
+	var edits []string
+	p.command = func(e *sshtest.Exec) int {
+		if !strings.Contains(e.Script, "user $name done") {
+			return 0
+		}
+		text, err := io.ReadAll(e.Stdin)
+		assertNoError(t, err)
+		mu.Lock()
+		defer mu.Unlock()
+		edits = append(edits, string(text))
+		if strings.Contains(string(text), " home ") {
+			_, _ = io.WriteString(e.Stdout, "user root done\nuser root failed 85 the home /root of root is missing\nend\n")
+			return 85
+		}
+		return 0
+	}
+	defer p.start()()
+	srv, a := p.create(func(o *forge.ServerOpts) { o.Address = "192.0.2.7" })
+	_, err := p.Actions.Wait(t.Context(), a.ID)
+	require.NoError(t, err)
+	before := p.read(srv.ID)
+	a, err = p.Actions.Wait(t.Context(), p.rotate(forge.Selector{Servers: []string{srv.ID}}).ID)
+	require.NoError(t, err)
+	after := p.read(srv.ID)
+	mu.Lock()
+	defer mu.Unlock()
+	require.Equal(t, []string{
+		"user root root known\nadd " + after.PublicKey + " forge:control-" + srv.ID + "\n",
+		"user root root known\nremove " + before.PublicKey + "\nuser root home known\nremove " + before.PublicKey + "\n",
+	}, edits)
+	require.Equal(t, []provider.Spec{{ID: srv.ID, AuthorizedKey: before.PublicKey}}, entries.specs)
+	parts, err := p.Actions.List(t.Context(), forge.ActionFilter{Parent: a.ID}, forge.Page{})
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(p.texts(parts[0].ID), "\n"), "stays at the provider: the provider is on holiday")
+}
+
+// A server that takes no new key keeps the old one, and the key that was made for it
+// until it does.
+func TestRotationThatTheServerRefuses(t *testing.T) {
+	t.Parallel()
+	fleet := fleettest.Start(t, 1)
+	h := fleet.Hosts[0]
+	w := ownHosts(t, fleet, fleet.Signer)
+	defer w.start()()
+	srv := w.adopt(h)
+	mend, err := h.Break(t.Context(), sshfleet.Fill)
+	require.NoError(t, err)
+	named := forge.Selector{Servers: []string{srv.ID}}
+	failed, err := w.Actions.Wait(t.Context(), w.rotate(named).ID)
+	require.ErrorContains(t, err, "space left")
+	halfway := w.read(srv.ID)
+	require.Equal(t, srv.PublicKey, halfway.PublicKey)
+	require.NotEmpty(t, halfway.NextPublicKey)
+	require.True(t, opens(t, h, w.control(halfway)))
+	require.NoError(t, mend())
+	again, err := w.Keys.Retry(t.Context(), failed.ID)
+	require.NoError(t, err)
+	_, err = w.Actions.Wait(t.Context(), again.ID)
+	require.NoError(t, err)
+	require.Equal(t, halfway.NextPublicKey, w.read(srv.ID).PublicKey)
+	require.Equal(t, []string{halfway.NextPublicKey + " forge:control-" + srv.ID}, controlLines(t, h))
 }
 
 // mortalStore is that of a process that dies with one of its writes, which is

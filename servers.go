@@ -169,8 +169,9 @@ type DeleteOpts struct {
 // is put back, unless somebody else has changed it since. The keys in the homes
 // of users count again. Packages stay with their sources, and so do databases
 // with their data and settings, the firewall, the time zone, the modes of
-// directories, and what own steps made. It is refused where nobody could log in
-// over SSH afterwards, unless it is forced.
+// directories, and what own steps made. A bare server has nothing left but what was
+// there. It is refused where nobody could log in over SSH afterwards, unless it is
+// forced.
 func (s *Servers) Delete(ctx context.Context, id string, opts *DeleteOpts) (action *Action, err error) {
 	if _, err := s.f.ask(ctx, "Servers.Delete", Subject{SubjectServer, id}); err != nil {
 		return nil, err

@@ -73,7 +73,11 @@ func (h *host) ssh(ctx context.Context, command string, options ...string) *exec
 
 // bash runs a script on the server as root.
 func (h *host) bash(ctx context.Context, script string, args ...string) error {
-	_, err := h.forge.Servers.Run(ctx, h.server.ID, forge.RunOpts{User: "root", Script: script, Args: args})
+	return h.script(ctx, "root", script, args...)
+}
+
+func (h *host) script(ctx context.Context, user, script string, args ...string) error {
+	_, err := h.forge.Servers.Run(ctx, h.server.ID, forge.RunOpts{User: user, Script: script, Args: args})
 	return err
 }
 

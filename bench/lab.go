@@ -31,6 +31,7 @@ type lab struct {
 	crowd  int               // servers that are idle
 	calls  int               // one after the other
 	rest   time.Duration     // how long what idles is watched
+	files  int               // in a repository
 	jobs   int               // that a queue hands out
 	single int               // jobs that come one by one
 	image  string            // of the machines
@@ -43,6 +44,8 @@ type lab struct {
 	fleets  map[int]*fleet // by the number of hosts; see fleet
 	url     string         // see postgres
 	pool    *pgxpool.Pool  // see pgPool
+	config  forge.Config   // see inMemory
+	deploys *deployable    // see deployable
 	closers []func() error
 }
 
@@ -52,7 +55,7 @@ func newLab(log io.Writer) (*lab, error) {
 		return nil, err
 	}
 	return &lab{
-		lines: 1_000_000, large: 256 << 20, small: 2000, jobs: 100_000, single: 200,
+		lines: 1_000_000, large: 256 << 20, small: 2000, files: 200, jobs: 100_000, single: 200,
 		few: 50, many: 500, crowd: 1000, calls: 300, rest: 10 * time.Second,
 		fleets: map[int]*fleet{}, image: "debian-12", dir: dir,
 		log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn})),
@@ -76,22 +79,31 @@ func (l *lab) inMemory(ctx context.Context) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := forge.New(forge.Config{
+	l.config = forge.Config{
 		Store: memory.New(memory.Config{}), Sealer: secret.NewEphemeral(), Logger: l.log,
 		Providers: map[string]provider.Provider{"local": machines},
-	})
+	}
+	f, stop, err := l.run(ctx)
 	if err != nil {
 		return nil, err
 	}
-	working, stop := context.WithCancel(context.WithoutCancel(ctx))
-	worked := make(chan error, 1)
-	go func() { worked <- f.Run(working) }()
-	l.closers = append(l.closers, func() error {
-		stop()
-		return errors.Join(<-worked, f.Close())
-	})
+	l.closers = append(l.closers, stop)
 	l.local, err = l.newHost(ctx, f)
 	return l.local, err
+}
+
+// run is a Forge at work on what is stored, without a connection yet.
+func (l *lab) run(ctx context.Context) (f *forge.Forge, stop func() error, err error) {
+	if f, err = forge.New(l.config); err != nil {
+		return nil, nil, err
+	}
+	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	worked := make(chan error, 1)
+	go func() { worked <- f.Run(working) }()
+	return f, func() error {
+		cancel()
+		return errors.Join(<-worked, f.Close())
+	}, nil
 }
 
 // has reports whether a peer's program is installed, which it has to be unless some

@@ -45,7 +45,7 @@ func main() {
 
 // rows are all that is measured.
 func rows() []row {
-	return slices.Concat([]row{stream(), streamPostgres(), uploadLarge(), uploadMany()}, queueRows(), fleetRows())
+	return slices.Concat([]row{stream(), streamPostgres(), uploadLarge(), uploadMany()}, deployRows(), queueRows(), fleetRows())
 }
 
 func run(ctx context.Context, w io.Writer, names []string, n int, each printer) error {

@@ -39,7 +39,7 @@ func TestRows(t *testing.T) {
 			l.image, l.images, l.lines = testmachine.Image(), images, 1000
 			l.large, l.small, l.some = 1<<20, 20, true
 			l.few, l.many, l.crowd, l.calls, l.rest = 3, 5, 10, 10, 100*time.Millisecond
-			l.jobs, l.single = 1000, 10
+			l.files, l.jobs, l.single = 5, 1000, 10
 			var got []string
 			err = l.close(measureAll(t.Context(), l, []row{r}, 1, func(f figure) error {
 				require.Equal(t, 1, f.N)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -38,18 +39,64 @@ func setUpStream(ctx context.Context, l *lab) (*trial, error) {
 		}
 		return follow(ctx, h.forge, action.ID, l.lines)
 	}
-	return &trial{ours: timed(ours), peers: []peer{h.toFile(l.lines)}}, nil
+	c, err := l.connect(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	floor := func(context.Context) error {
+		lines := &lineCounter{}
+		err := runIn(c, printLines, nil, lines)
+		if err == nil && lines.n != l.lines {
+			err = fmt.Errorf("%d lines came of %d", lines.n, l.lines)
+		}
+		return err
+	}
+	master := h.masterOptions()
+	return &trial{
+		ours: timed(ours),
+		peers: []peer{
+			{"floor", timed(floor)}, h.toFile("ssh >file", l.lines), h.toFile("ssh ControlMaster >file", l.lines, master...),
+		},
+		close: func() error { return h.ssh(ctx, "", append(master, "-O", "exit", "-q")...).Run() },
+	}, nil
+}
+
+// lineCounter is the least that can be done with lines: each is made a string.
+type lineCounter struct {
+	n    int
+	rest []byte
+	last string
+}
+
+func (c *lineCounter) Write(p []byte) (int, error) {
+	n := len(p)
+	for {
+		i := bytes.IndexByte(p, '\n')
+		if i < 0 {
+			c.rest = append(c.rest, p...)
+			return n, nil
+		}
+		c.last = string(append(c.rest, p[:i]...))
+		c.n++
+		c.rest, p = c.rest[:0], p[i+1:]
+	}
+}
+
+// masterOptions make commands of OpenSSH's client share a connection, which stays
+// open.
+func (h *host) masterOptions() []string {
+	return []string{"-o", "ControlMaster=auto", "-o", "ControlPersist=600", "-o", "ControlPath=" + h.file("master")}
 }
 
 // toFile prints the lines by OpenSSH into a file.
-func (h *host) toFile(lines int) peer {
-	return peer{"ssh >file", timed(func(ctx context.Context) error {
+func (h *host) toFile(name string, lines int, options ...string) peer {
+	return peer{name, timed(func(ctx context.Context) error {
 		out, err := os.Create(h.file("out"))
 		if err != nil {
 			return err
 		}
 		defer func() { _ = os.Remove(out.Name()) }()
-		cmd := h.ssh(ctx, printLines)
+		cmd := h.ssh(ctx, printLines, options...)
 		cmd.Stdout = out
 		if err := errors.Join(cmd.Run(), out.Close()); err != nil {
 			return err

@@ -48,7 +48,7 @@ func setUpStreamPostgres(ctx context.Context, l *lab) (*trial, error) {
 			}
 			return ours(ctx)
 		},
-		peers: []peer{p.host.toFile(l.lines)},
+		peers: []peer{p.host.toFile("ssh >file", l.lines)},
 		gauges: []gauge{{resident, "MiB", maxResident, func() (float64, error) {
 			works, workErr := p.worker.peak()
 			follows, webErr := p.web.peak()

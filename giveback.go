@@ -104,7 +104,7 @@ func (s *Server) leave(force bool) (sshexec.Command, error) {
 	if s.Bare {
 		return s.leaveBare()
 	}
-	script, err := stack.RemoveLogin(s.stackConfig(true), force)
+	script, err := stack.RemoveLogin(s.stackConfig(true), force, s.controlKeys()...)
 	return sshexec.Command{Script: script}, err
 }
 
@@ -170,7 +170,7 @@ func (w *work) checkLogin(ctx context.Context, srv *Server) (string, error) {
 	if srv.Bare {
 		return w.checkBare(ctx, srv)
 	}
-	return stack.CheckLogin(srv.stackConfig(true))
+	return stack.CheckLogin(srv.stackConfig(true), srv.controlKeys()...)
 }
 
 // takeSites removes every site, as Sites.Delete does.

@@ -79,8 +79,16 @@ func TestMachineIsGivenBack(t *testing.T) {
 	e.finish(t, action, err)
 	key, err := e.Keys.Add(t.Context(), forge.KeyOpts{Name: "laptop", Public: srv.PublicKey})
 	require.NoError(t, err)
-	action, err = e.Keys.Sync(t.Context(), key.ID, forge.SyncOpts{Servers: []string{srv.ID}})
+	action, err = e.Keys.Sync(t.Context(), key.ID, forge.Selector{Servers: []string{srv.ID}})
 	e.finish(t, action, err)
+
+	m.Must(t, `printf '%s\n' "$1" >>/root/.ssh/authorized_keys`, srv.PublicKey) // as where it was put beforehand
+	action, err = e.Keys.RotateControl(t.Context(), forge.Selector{Servers: []string{srv.ID}})
+	e.finish(t, action, err)
+	rotated, err := e.Servers.Get(t.Context(), srv.ID)
+	require.NoError(t, err)
+	require.Equal(t, rotated.PublicKey+" forge:control-"+srv.ID+"\n", m.Must(t, `grep forge: /etc/ssh/authorized_keys.d/root`))
+	m.Must(t, `! grep -rF -- "$1" /etc/ssh/authorized_keys.d/root /root/.ssh`, strings.Fields(srv.PublicKey)[1])
 
 	// Without a key of the owner's in a home, nothing is changed.
 	m.Must(t, `mv /root/.ssh/authorized_keys /root/.ssh/away`)

@@ -16,26 +16,31 @@ func Remove() (string, error) {
 }
 
 // RemoveLogin returns the script that comes after it: sshd takes the keys in the
-// homes of users again, and the control key of the config no longer. It fails,
-// and changes nothing, where that would let nobody in, unless it is forced.
-func RemoveLogin(c Config, force bool) (string, error) {
+// homes of users again, and no longer the control key of the config and those that
+// have been one, lines of authorized_keys. It fails, and changes nothing, where that
+// would let nobody in, unless it is forced.
+func RemoveLogin(c Config, force bool, others ...string) (string, error) {
 	if force {
-		return removeLogin(c, "force")
+		return removeLogin(c, "force", others)
 	}
-	return removeLogin(c, "remove")
+	return removeLogin(c, "remove", others)
 }
 
 // CheckLogin returns a script that fails where [RemoveLogin] would be refused,
 // and changes nothing.
-func CheckLogin(c Config) (string, error) { return removeLogin(c, "check") }
+func CheckLogin(c Config, others ...string) (string, error) { return removeLogin(c, "check", others) }
 
-func removeLogin(c Config, mode string) (string, error) {
+func removeLogin(c Config, mode string, others []string) (string, error) {
 	c = c.Normalize()
-	if err := c.checkLogin(); err != nil {
-		return "", err
+	var blobs []string
+	for _, c.ControlKey = range append([]string{c.ControlKey}, others...) {
+		if err := c.checkLogin(); err != nil {
+			return "", err
+		}
+		blobs = append(blobs, strings.Fields(c.ControlKey)[1])
 	}
 	return removal([]variable{
-		word("login_user", c.LoginUser), word("control_key", c.ControlKey), word("mode", mode),
+		word("login_user", c.LoginUser), word("blob", strings.Join(blobs, "\n")), word("mode", mode),
 	}, "files", "gets_in", "remove_login")
 }
 

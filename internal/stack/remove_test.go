@@ -19,9 +19,10 @@ func TestRemoveLogin(t *testing.T) {
 		echo 'AuthorizedKeysFile /etc/ssh/authorized_keys.d/%u' >/etc/ssh/sshd_config.d/00-forge.conf
 		printf '%s\n' /etc/ssh/authorized_keys.d >/var/lib/forge/stack/made
 		mv /root/.ssh/authorized_keys /root/.ssh/away; systemctl reload ssh`, m.key, controlKey)
-	check, err := stack.CheckLogin(c)
+	const oldKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILKX/A5eeqWbAzHtBTAGhwyMIIhgFHFvRbQR9GcyeLp7"
+	check, err := stack.CheckLogin(c, oldKey)
 	require.NoError(t, err)
-	remove, err := stack.RemoveLogin(c, false)
+	remove, err := stack.RemoveLogin(c, false, oldKey)
 	require.NoError(t, err)
 	require.Contains(t, m.fails(t, "root", check), "nobody would get in")
 	require.Contains(t, m.fails(t, "root", remove), "nobody would get in")
@@ -39,7 +40,7 @@ func TestRemoveLogin(t *testing.T) {
 	m.bash(t, `rm /etc/forge/sites/1/made`)
 	m.bash(t, check) // an administrator gets in
 	m.bash(t, `rm /etc/ssh/sshd_config.d/10-own.conf; userdel -r visitor 2>/dev/null`)
-	m.bash(t, `[[ -e /etc/ssh/sshd_config.d/00-forge.conf ]]; mv /root/.ssh/away /root/.ssh/authorized_keys; echo "$1" >>/root/.ssh/authorized_keys`, controlKey)
+	m.bash(t, `[[ -e /etc/ssh/sshd_config.d/00-forge.conf ]]; mv /root/.ssh/away /root/.ssh/authorized_keys; printf '%s\n' "$@" >>/root/.ssh/authorized_keys`, controlKey, oldKey+" before")
 
 	m.bash(t, check)
 	m.bash(t, `[[ -e /etc/ssh/sshd_config.d/00-forge.conf && -e /etc/ssh/authorized_keys.d/root ]]`)
@@ -48,7 +49,9 @@ func TestRemoveLogin(t *testing.T) {
 	m.bash(t, `[[ -f /root/.ssh/authorized_keys && ! -L /root/.ssh/authorized_keys ]] && grep -qF -- "$1" /root/.ssh/authorized_keys`, m.key)
 	m.bash(t, remove)
 	m.bash(t, `[[ ! -e /etc/ssh/authorized_keys.d && ! -e /var/lib/forge && -z $(ls /etc/ssh/sshd_config.d) ]]`)
-	require.NotContains(t, m.bash(t, `cat /root/.ssh/authorized_keys`), controlKey)
+	left := m.bash(t, `cat /root/.ssh/authorized_keys`)
+	require.NotContains(t, left, controlKey)
+	require.NotContains(t, left, oldKey)
 	again, err := sshexec.Dial(t.Context(), m.box.Target())
 	require.NoError(t, err)
 	require.NoError(t, again.Close())

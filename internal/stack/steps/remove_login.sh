@@ -31,6 +31,10 @@ goes() { # goes USER
     [[ $1 == forge ]] || grep -qsxF -- "user $1" /etc/forge/sites/*/made
 }
 
+without_control_key() { # of its input
+    grep -avF -- "$blob" || [[ $? == 1 ]] # there may be no other line
+}
+
 remove_control_key() { # of the files of the user, as the user
     local file
     for file in $(key_files "$login_user"); do
@@ -48,7 +52,6 @@ remove_control_key() { # of the files of the user, as the user
     done
 }
 
-read -r _ blob _ <<<"$control_key"
 trap '' HUP PIPE # it goes to its end, also when nobody listens
 trap 'rm -rf -- "$trial" "$trial.d"' EXIT
 
@@ -74,7 +77,7 @@ remove_control_key
 if made "$keys"; then
     rm -rf -- "$keys"
 elif [[ -f $keys/$login_user ]]; then
-    edit "$keys/$login_user" sed "\\|$blob|d"
+    edit "$keys/$login_user" without_control_key
 fi
 if made "${sshd_conf%/*}"; then
     rmdir --ignore-fail-on-non-empty -- "${sshd_conf%/*}"

@@ -1,10 +1,12 @@
 // Package logchunk packs lines of a log into the compressed chunks in which
 // every store keeps them.
 //
-// A chunk is a version byte and a zstd frame. The frame holds the number of
-// lines, then for each of them the differences of its number and its time to
-// those of the line before, its type and the length of its text, then all
-// texts. Numbers are varints.
+// A chunk is a version byte, a checksum and a block of S2, which takes a quarter of the time of
+// zstd for about 1.7 times the size: what a program prints in one go, forge has to
+// keep up with. Chunks of the first version are a zstd frame, and stay readable. The
+// block holds the number of lines, then for each of them the differences of its
+// number and its time to those of the line before, its type and the length of its
+// text, then all texts. Numbers are varints.
 package logchunk
 
 import (
@@ -12,10 +14,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"runtime"
+	"hash/crc32"
 	"sync"
 	"time"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -25,7 +28,14 @@ const (
 	MaxSize  = 16 << 20 // bytes before compression
 )
 
-const version = 1
+// The versions of chunks.
+const (
+	zstdVersion = 1 // read alone
+	s2Version   = 2
+)
+
+// sumSize is that of the checksum of the plain block, which zstd has in its frame.
+const sumSize = crc32.Size
 
 // minHead is the least that a line takes beside its text, in bytes.
 const minHead = 4
@@ -45,27 +55,18 @@ type Line struct {
 	Text   string
 }
 
-// Both coders are safe for concurrent use and start no goroutines, as they are
-// not used as streams.
-var (
-	encoder = sync.OnceValue(func() *zstd.Encoder {
-		e, err := zstd.NewWriter(nil,
-			zstd.WithEncoderLevel(zstd.SpeedFastest),
-			zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)),
-			zstd.WithWindowSize(1<<20))
-		if err != nil {
-			panic(err) // the options are constant
-		}
-		return e
-	})
-	decoder = sync.OnceValue(func() *zstd.Decoder {
-		d, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(MaxSize))
-		if err != nil {
-			panic(err) // the options are constant
-		}
-		return d
-	})
-)
+// decoder is of the first version. It is safe for concurrent use and starts no
+// goroutines, as it is not used as a stream.
+var decoder = sync.OnceValue(func() *zstd.Decoder {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(MaxSize))
+	if err != nil {
+		panic(err) // the options are constant
+	}
+	return d
+})
+
+// castagnoli is the polynomial for which CPUs have an instruction.
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
@@ -95,19 +96,23 @@ func Encode(lines []Line) ([]byte, error) {
 	if len(lines) > MaxLines || len(plain) > MaxSize {
 		return nil, ErrTooLarge
 	}
-	*out = encoder().EncodeAll(plain, append((*out)[:0], version))
-	return bytes.Clone(*out), nil // of its own size, as it may be kept for long
+	const head = 1 + sumSize
+	if most := head + s2.MaxEncodedLen(len(plain)); cap(*out) < most {
+		*out = make([]byte, most)
+	}
+	room := (*out)[:cap(*out)]
+	room[0] = s2Version
+	binary.LittleEndian.PutUint32(room[1:], crc32.Checksum(plain, castagnoli()))
+	packed := s2.Encode(room[head:], plain)
+	return bytes.Clone(room[:head+len(packed)]), nil // of its own size, as it may be kept for long
 }
 
 // Decode unpacks a chunk. What is not one gives an error that wraps
 // ErrCorrupt. The texts of the lines share memory.
 func Decode(chunk []byte) ([]Line, error) {
-	if len(chunk) == 0 || chunk[0] != version {
-		return nil, fmt.Errorf("%w: unknown version", ErrCorrupt)
-	}
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
-	plain, err := decoder().DecodeAll(chunk[1:], (*buf)[:0])
+	plain, err := unpack(chunk, *buf)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
@@ -139,6 +144,36 @@ func Decode(chunk []byte) ([]Line, error) {
 		return nil, fmt.Errorf("%w: lengths do not match", ErrCorrupt)
 	}
 	return lines, nil
+}
+
+// unpack decompresses a chunk, into buf where that is large enough.
+func unpack(chunk, buf []byte) ([]byte, error) {
+	if len(chunk) == 0 {
+		return nil, errors.New("it is empty")
+	}
+	switch packed := chunk[1:]; chunk[0] {
+	case zstdVersion:
+		return decoder().DecodeAll(packed, buf[:0])
+	case s2Version:
+		if len(packed) < sumSize {
+			return nil, errors.New("it is too short")
+		}
+		sum := binary.LittleEndian.Uint32(packed)
+		packed = packed[sumSize:]
+		n, err := s2.DecodedLen(packed)
+		if err != nil {
+			return nil, err
+		}
+		if n > MaxSize {
+			return nil, fmt.Errorf("%d bytes", n)
+		}
+		plain, err := s2.Decode(buf[:cap(buf)], packed)
+		if err == nil && crc32.Checksum(plain, castagnoli()) != sum {
+			err = errors.New("wrong checksum")
+		}
+		return plain, err
+	}
+	return nil, errors.New("unknown version")
 }
 
 // reader takes numbers from a chunk, and remembers when it was too short.

@@ -3,12 +3,14 @@ package logchunk_test
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -69,12 +71,30 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 }
 
-// pack makes a chunk of anything.
+// pack makes a chunk of the first version of anything.
 func pack(t testing.TB, plain []byte) []byte {
 	t.Helper()
 	e, err := zstd.NewWriter(nil)
 	require.NoError(t, err)
 	return e.EncodeAll(plain, []byte{1})
+}
+
+// pack2 makes a chunk of anything.
+func pack2(plain []byte) []byte {
+	sum := crc32.Checksum(plain, crc32.MakeTable(crc32.Castagnoli))
+	return append(binary.LittleEndian.AppendUint32([]byte{2}, sum), s2.Encode(nil, plain)...)
+}
+
+func TestChunksOfTheFirstVersionAreReadable(t *testing.T) {
+	t.Parallel()
+	chunk, err := logchunk.Encode(sample(100))
+	require.NoError(t, err)
+	plain, err := s2.Decode(nil, chunk[5:])
+	require.NoError(t, err)
+	require.Equal(t, chunk, pack2(plain))
+	got, err := logchunk.Decode(pack(t, plain))
+	require.NoError(t, err)
+	require.Equal(t, sample(100), got)
 }
 
 func TestDecodeRefuses(t *testing.T) {
@@ -88,6 +108,12 @@ func TestDecodeRefuses(t *testing.T) {
 		"nothing":       nil,
 		"version":       append([]byte{9}, good[1:]...),
 		"garbage":       append([]byte{1}, "not zstd at all"...),
+		"garbage of S2": append([]byte{2, 0, 0, 0, 0}, "not S2 at all"...),
+		"no checksum":   good[:4],
+		"wrong sum":     append([]byte{2, 1, 2, 3, 4}, good[5:]...),
+		"large":         pack2(make([]byte, logchunk.MaxSize+1)),
+		"empty of S2":   pack2(nil),
+		"rest of S2":    pack2([]byte{1, 0, 0, 'o', 1, 'a', 'b'}),
 		"short":         good[:len(good)-1],
 		"flipped bit":   flipped,
 		"trailing":      append(append([]byte(nil), good...), 0),

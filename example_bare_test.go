@@ -2,6 +2,7 @@ package forge_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net"
@@ -17,13 +18,11 @@ import (
 // A machine that exists becomes a server on which nothing is installed: forge says
 // who logs in, and runs commands. Its control key is replaced when it is too old.
 func ExampleKeys_RotateControl() {
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
+	ctx := context.Background()
 	machine, err := sshtest.Start(&sshtest.Options{AnyKey: true, Handler: func(context.Context, *sshtest.Exec) int { return 0 }})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer machine.Close()
 	f, err := forge.New(forge.Config{
 		Store: memory.New(memory.Config{}),
 		Providers: map[string]provider.Provider{"own": static.New(static.Config{
@@ -34,7 +33,9 @@ func ExampleKeys_RotateControl() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	go func() { _ = f.Run(ctx) }()
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(running) }()
 
 	server, action, err := f.Servers.Create(ctx, forge.ServerOpts{
 		Name: "db-1", Provider: "own", Address: "192.0.2.7", Bare: true, Labels: map[string]string{"role": "db"},
@@ -63,6 +64,12 @@ func ExampleKeys_RotateControl() {
 		log.Fatal(err)
 	}
 	fmt.Println("another key:", rotated.PublicKey != server.PublicKey)
+
+	stop()
+	if err := errors.Join(<-ended, f.Close()); err != nil {
+		log.Fatal(err)
+	}
+	machine.Close()
 	// Output:
 	// too old: false
 	// another key: true

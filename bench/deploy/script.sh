@@ -5,7 +5,7 @@ cd "$FORGE_SITE_PATH" || exit
 if [[ ! -e repo ]]; then
 	git clone --quiet --mirror ~/origin.git repo
 fi
-git -C repo fetch --quiet --prune
+git -C repo fetch --quiet --prune --no-auto-maintenance
 release=$PWD/releases/$(date -u +%Y%m%d%H%M%S%N)
 mkdir -p "$release"
 git -C repo archive main | tar -x -C "$release"

@@ -49,6 +49,14 @@ func (c *core) rotateKey(ctx context.Context, w *work) error {
 	if err := srv.mustBe(ServerActive); err != nil {
 		return err
 	}
+	if w.action.Stage == "" {
+		if err := w.stage(ctx, stageNewKey); err != nil {
+			return err
+		}
+	}
+	if err := c.reach(ctx, w, srv); err != nil {
+		return err
+	}
 	if !srv.ControlKeyMade.After(w.action.Created) {
 		if srv.OldPublicKey != "" {
 			if err := c.takeOldKey(ctx, w, srv); err != nil {

@@ -194,6 +194,28 @@ func TestRotationOnAServerWithAStack(t *testing.T) {
 	require.Contains(t, strings.Join(p.texts(parts[0].ID), "\n"), "stays at the provider: the provider is on holiday")
 }
 
+// One that is silent does not hold the others up, and keeps its key.
+func TestRotationPastASilentServer(t *testing.T) {
+	t.Parallel()
+	fleet := fleettest.Start(t, 2)
+	w := ownHosts(t, fleet, fleet.Signer)
+	w.timeouts = map[forge.Kind]time.Duration{forge.KindRotateKey: 5 * time.Second}
+	stop := w.start()
+	silent, other := w.adopt(fleet.Hosts[0]), w.adopt(fleet.Hosts[1])
+	stop()
+	mend, err := fleet.Hosts[0].Break(t.Context(), sshfleet.Silence)
+	require.NoError(t, err)
+	w = w.join(w.store, queuememory.New(queuememory.Config{}))
+	defer w.start()()
+	a, err := w.Actions.Wait(t.Context(), w.rotate(forge.Selector{All: true}).ID)
+	require.ErrorContains(t, err, "1 of 2 servers failed: "+silent.Name)
+	require.Equal(t, 1, a.ChildrenFailed)
+	require.NotEqual(t, other.PublicKey, w.read(other.ID).PublicKey)
+	require.Equal(t, silent.PublicKey, w.read(silent.ID).PublicKey)
+	require.NoError(t, mend())
+	require.True(t, opens(t, fleet.Hosts[0], w.control(w.read(silent.ID))))
+}
+
 // A server that takes no new key keeps the old one, and the key that was made for it
 // until it does.
 func TestRotationThatTheServerRefuses(t *testing.T) {

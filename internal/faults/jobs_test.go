@@ -49,11 +49,11 @@ var jobs = []job{
 		site := w.newSite(t, "")
 		return asks(func(t *testing.T) (*forge.Action, error) { return w.Sites.Delete(t.Context(), site.ID) })
 	}, forgetSite},
-	{forge.KindSyncKey, "mktemp", func(t *testing.T, w *world) func(*testing.T) *forge.Action {
+	{forge.KindSyncKey, "perl", func(t *testing.T, w *world) func(*testing.T) *forge.Action {
 		key := w.newKey(t)
 		return asks(func(t *testing.T) (*forge.Action, error) { return w.Keys.Sync(t.Context(), key, w.everywhere()) })
 	}, forgetGrant},
-	{forge.KindRevokeKey, "mktemp", func(t *testing.T, w *world) func(*testing.T) *forge.Action {
+	{forge.KindRevokeKey, "perl", func(t *testing.T, w *world) func(*testing.T) *forge.Action {
 		key := w.newKey(t)
 		action, err := w.Keys.Sync(t.Context(), key, w.everywhere())
 		w.finish(t, action, err)

@@ -25,7 +25,7 @@ import (
 var gateScript string
 
 // gated are the commands that a gate stands before: one of each job's own.
-const gated = "gate useradd userdel mktemp systemctl nginx stat apt-get"
+const gated = "gate useradd userdel perl systemctl nginx stat apt-get"
 
 // php is the version that the machines have.
 func php() string {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"github.com/seed-797f2c2c/forge"
 )
@@ -129,12 +128,6 @@ func (o *owned) rest(ctx context.Context, d time.Duration) (float64, error) {
 	before := cpuTime()
 	time.Sleep(d)
 	return (cpuTime() - before).Seconds() / d.Seconds(), nil
-}
-
-func cpuTime() time.Duration {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t)
-	return time.Duration(t.Nano())
 }
 
 // settled returns the number of goroutines when it has been the same for a second.

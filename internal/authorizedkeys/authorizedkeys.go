@@ -5,14 +5,11 @@
 package authorizedkeys
 
 import (
-	_ "embed"
 	"errors"
-	"io"
 	"regexp"
 	"strings"
 
 	"github.com/seed-797f2c2c/forge/internal/validate"
-	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
 // Key is a public key of forge's.
@@ -26,34 +23,10 @@ type Key struct {
 const Unmanaged = "forge:unmanaged"
 
 var (
-	//go:embed common.pl
-	common string
-	//go:embed home.pl
-	inHome string
-	//go:embed place.pl
-	inPlace string
-	//go:embed edit.pl
-	edit string
-	//go:embed read.pl
-	read string
-
 	idPattern          = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
 	userPattern        = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 	fingerprintPattern = regexp.MustCompile(`^SHA256:[A-Za-z0-9+/]{43}$`)
 )
-
-// script joins the parts of a perl script that a command needs: perl compiles
-// all that it is given.
-func script(main string, home, place bool, stdin io.Reader) sshexec.Command {
-	parts := common
-	if home {
-		parts += inHome
-	}
-	if place {
-		parts += inPlace
-	}
-	return sshexec.Command{Perl: true, Script: parts + main, Stdin: stdin}
-}
 
 // parse returns the kind and the base64 of a key.
 func parse(text string) (string, error) {

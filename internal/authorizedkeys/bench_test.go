@@ -50,7 +50,7 @@ func BenchmarkCommand(b *testing.B) {
 			var spent time.Duration
 			for b.Loop() {
 				cmd := test.next()
-				local := exec.CommandContext(b.Context(), perl(b), "-e", strings.ReplaceAll(cmd.Script, p.replace[0], p.replace[1]))
+				local := exec.CommandContext(b.Context(), perl(b), append([]string{"-e", strings.ReplaceAll(cmd.Script, p.replace[0], p.replace[1]), "--"}, cmd.Args...)...)
 				local.Stdin = cmd.Stdin
 				out, err := local.CombinedOutput()
 				require.NoError(b, err, string(out))

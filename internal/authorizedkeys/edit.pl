@@ -1,4 +1,4 @@
-# On stdin, a line each:
+# As the argument, or on stdin, a line each:
 #
 #   user NAME home|root all|known   the edits below are of this user; all: also
 #                                   remove what is neither wanted nor kept
@@ -266,7 +266,7 @@ sub change {
 
 my (@users, $status);
 my $room = 512 << 10;    # bytes of the answer
-while (<STDIN>) {
+for (@ARGV ? split /\n/, $ARGV[0] : <STDIN>) {
 	my ($what, @words) = split;
 	if ($what eq 'user') {
 		my ($name, $where, $which) = @words;

@@ -1,10 +1,10 @@
-# On stdin, a line each: "user NAME home|root", or "all" for each file in root's
+# As the argument, or on stdin, a line each: "user NAME home|root", or "all" for each file in root's
 # place. Prints "file NAME SIZE" and so many bytes, "none NAME" or "failed NAME
 # STATUS TEXT" for each, "more COUNT" for those that are too many, and "end".
 
 my ($most, $room, $files) = (1 << 20, 4 << 20, 256);
 
-my @asked = map { [split] } <STDIN>;
+my @asked = map { [split] } @ARGV ? split /\n/, $ARGV[0] : <STDIN>;
 if (@asked && $asked[0][0] eq 'all') {
 	@asked = ();
 	if (opendir my $dir, $place) {

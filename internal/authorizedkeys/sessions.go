@@ -1,7 +1,6 @@
 package authorizedkeys
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"strconv"
@@ -9,9 +8,6 @@ import (
 
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
-
-//go:embed sessions.pl
-var sessions string
 
 // Sessions are the live SSH sessions of a user that were opened with certain keys,
 // by the log of sshd. Where logind keeps the sessions, all that was started in one

@@ -32,13 +32,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // world is a platform with a fleet of servers, on which nothing is installed.
 type world struct {
 	*forge.Forge
-	t       *testing.T
+	t       testing.TB
 	fleet   *sshfleet.Fleet
 	hosts   map[string]*sshfleet.Host // by the id of the server
 	servers []*forge.Server           // in the order of the fleet's hosts
 }
 
-func newWorld(t *testing.T, hosts int, edit ...func(*forge.Config)) *world {
+func newWorld(t testing.TB, hosts int, edit ...func(*forge.Config)) *world {
 	w := &world{t: t, fleet: fleettest.Start(t, hosts), hosts: map[string]*sshfleet.Host{}}
 	known := map[string]ssh.PublicKey{}
 	for _, h := range w.fleet.Hosts {

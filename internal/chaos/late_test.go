@@ -33,7 +33,7 @@ func TestLateWorker(t *testing.T) {
 	require.NoError(t, err)
 	synced, err := w.Keys.Sync(t.Context(), key.ID, j.here())
 	require.NoError(t, err)
-	shell := late.reached(t)
+	process := late.reached(t)
 	require.NoError(t, slow.stop())
 	quick := w.start(t, "quick")
 	require.NoError(t, w.finish(t.Context(), synced, nil))
@@ -42,7 +42,7 @@ func TestLateWorker(t *testing.T) {
 	revoked, err := w.Keys.Revoke(t.Context(), key.ID, j.here(), nil)
 	require.NoError(t, w.finish(t.Context(), revoked, err))
 	require.NotContains(t, keysOn(t, j.machine), blob)
-	late.arrive(t, shell)
+	late.arrive(t, process)
 	require.NotContains(t, keysOn(t, j.machine), blob, "the fence let a late command pass")
 	require.NoError(t, slow.wake())
 	w.log.await(t, `msg="an action was handed to another worker" worker=slow`)
@@ -73,7 +73,7 @@ func TestLateWorker(t *testing.T) {
 	require.NoError(t, quick.end())
 
 	// It is none the worse for that.
-	j.machine.Inside(t, "rm /usr/local/sbin/flock")
+	j.machine.Inside(t, "rm /usr/local/sbin/perl")
 	another, err := w.Keys.Sync(t.Context(), key.ID, j.here())
 	require.NoError(t, w.finish(t.Context(), another, err))
 	require.Contains(t, keysOn(t, j.machine), blob)
@@ -95,7 +95,7 @@ func arm(t *testing.T, m *testmachine.Machine) delay {
 	m.Inside(t, `mkdir /run/late
 mkfifo /run/late/reached /run/late/go
 touch /run/late/armed
-install -m 0755 /dev/stdin /usr/local/sbin/flock <<<"$1"`, lateScript)
+install -m 0755 /dev/stdin /usr/local/sbin/perl <<<"$1"`, lateScript)
 	return delay{m}
 }
 
@@ -106,8 +106,8 @@ func (d delay) reached(t *testing.T) string {
 }
 
 // arrive lets the command go on, and waits for its end.
-func (d delay) arrive(t *testing.T, shell string) {
+func (d delay) arrive(t *testing.T, process string) {
 	t.Helper()
 	d.machine.Inside(t, `echo >/run/late/go
-timeout 60 tail --pid="$1" -f /dev/null`, shell)
+timeout 60 tail --pid="$1" -f /dev/null`, process)
 }

@@ -44,7 +44,7 @@ func (cs Changes) Command() (sshexec.Command, error) {
 		}
 		home, place = home || c.Home, place || !c.Home
 	}
-	return script(editScript, home, place, edits.String()), nil
+	return script(editTroubles, editScript, home, place, edits.String()), nil
 }
 
 // write writes what edit.pl reads.

@@ -4,63 +4,15 @@
 
 our $place = '/etc/ssh/authorized_keys.d';
 
-# fail ends the work on a user's file with a status that Go knows.
-sub fail {
-	my ($status, $text) = @_;
-	die [$status, $text];
-}
-
-# refused fails with the status for what the system said in $!, or a default.
-sub refused {
-	my ($status, $what) = @_;
-	my $errno = $! + 0;
-	$status = 82 if $errno == 28 || $errno == 122;    # ENOSPC, EDQUOT
-	$status = 83 if $errno == 30;                     # EROFS
-	fail($status, "$what: $!");
-}
-
-# quiet waits until nobody has a file open to write it, for half a second at most:
-# then alone a read lease is given, by F_SETLEASE.
-sub quiet {
-	my ($in) = @_;
-	for (1 .. 50) {
-		if (fcntl $in, 1024, 0) {
-			fcntl $in, 1024, 2;
-			return;
-		}
-		return if $! != 11;    # EAGAIN, or this file has no leases
-		select undef, undef, undef, 0.01;
-	}
-}
-
-# slurp reads the rest of an open file.
-sub slurp {
-	my ($in, $file, $most) = @_;
-	my $text = '';
-	while (my $n = sysread($in, $text, 1 << 16, length $text) // refused(84, $file)) {
-		fail(88, "$file is larger than $most bytes") if length $text > $most;
-	}
-	return $text;
-}
-
-# content reads a file and returns what it holds and the open file, or nothing where
-# there is none. It does not wait for the other end of a FIFO; for those who are
-# writing it does if asked.
-sub content {
-	my ($file, $most, $wait) = @_;
-	sysopen my $in, $file, 04000 or $! == 2 ? return : refused(84, $file);    # O_NONBLOCK, ENOENT
-	fail(84, "$file is no file") if !-f $in;
-	quiet($in) if $wait;
-	return (slurp($in, $file, $most), $in);
-}
-
-# failure returns the status and the text, in one line, of what ended some work.
-sub failure {
-	my ($status, $text) = ref $@ ? @{$@} : (1, $@);
-	$text =~ tr/\0-\x1f\x7f/ /;
-	return ($status, $text);
+# AUTOLOAD is called in place of a function that is not there yet. To compile all
+# costs more than the ordinary work, so that what is seldom needed is in a text, and
+# compiled when a function of it is called. It sees no "my" of other files.
+sub AUTOLOAD {
+	our ($seldom, $AUTOLOAD);
+	my @was = ($! + 0, $@);
+	eval "$seldom; 1" or die $@;
+	($seldom, $!, $@) = ('die "there is no such function"', @was);
+	goto &$AUTOLOAD;
 }
 
 umask 0;
-$SIG{IO} = 'IGNORE';
-

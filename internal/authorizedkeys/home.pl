@@ -7,7 +7,7 @@ sub as_user {
 	return $work->() if $uid == 0;
 	my %groups = ($gid => 1);
 	while (my (undef, undef, $id, $members) = getgrent) {
-		$groups{$id} = 1 if grep { $_ eq $name } split ' ', $members;
+		$groups{$id} = 1 if index(" $members ", " $name ") >= 0;
 	}
 	endgrent;
 	$) = join ' ', $gid, keys %groups;
@@ -26,11 +26,7 @@ sub in_home {
 	my ($name, $work) = @_;
 	my (undef, undef, $uid, $gid, undef, undef, undef, $home) = getpwnam $name or fail(81, "there is no user $name");
 	return as_user($name, $uid, $gid, sub {
-		if (!stat $home) {
-			fail(85, "the home $home of $name is missing") if $! == 2 || $! == 20;    # ENOENT, ENOTDIR
-			refused(84, $home);
-		}
-		fail(85, "the home $home of $name is no directory") if !-d _;
+		no_home($name, $home) if !stat $home || !-d _;
 		return $work->("$home/.ssh/authorized_keys");
 	});
 }

@@ -20,6 +20,7 @@ func TestAppendedLinesStay(t *testing.T) {
 	for name, replace := range map[string][]string{
 		"exchange": nil,
 		"rename":   {"sub exchange {\n", "sub exchange {\n\treturn 0;\n"},
+		"no swift": noSwift,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -89,14 +90,16 @@ func TestChangedInTheMomentOfTheSwap(t *testing.T) {
 		{"replaced", `open my $f, '>', "$file.x"; print $f "# theirs\n"; close $f; rename "$file.x", $file`, "# theirs\n" + ours.line + " forge:k\n"},
 		{"replaced with the key", `open my $f, '>', "$file.x"; print $f "` + ours.line + ` other\n"; close $f; rename "$file.x", $file`, ours.line + " other\n"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			p := newPlace(t, meddled(test.meddle)...)
-			p.write(t, before)
-			p.apply(t, authorizedkeys.Change{Add: []authorizedkeys.Key{{ID: "k", Line: ours.line}}, Remove: []string{gone.line, theirs.line}})
-			require.Equal(t, test.want, p.read(t))
-			p.requireNothingBeside(t)
-		})
+		for name, replace := range map[string][]string{"": nil, " without swift": noSwift} {
+			t.Run(test.name+name, func(t *testing.T) {
+				t.Parallel()
+				p := newPlace(t, append(meddled(test.meddle), replace...)...)
+				p.write(t, before)
+				p.apply(t, authorizedkeys.Change{Add: []authorizedkeys.Key{{ID: "k", Line: ours.line}}, Remove: []string{gone.line, theirs.line}})
+				require.Equal(t, test.want, p.read(t))
+				p.requireNothingBeside(t)
+			})
+		}
 	}
 }
 
@@ -108,7 +111,7 @@ func meddled(code string) (replace []string) {
 // Theirs takes the place of ours again, with what was appended to ours meanwhile.
 func TestReplacedAndAppendedTo(t *testing.T) {
 	t.Parallel()
-	const taken = "($base, $mine) = ($theirs, $new);\n"
+	const taken = "@$user{'base', 'mine'} = ($theirs, $new);\n"
 	p := newPlace(t, append(meddled(`$turn == 1 or return; open my $f, '>', "$file.x"; print $f "# theirs\n"; close $f; rename "$file.x", $file`),
 		taken, taken+`open my $f, '>>', $file; print $f "# more\n"; close $f;`)...)
 	p.write(t, "# before\n")
@@ -152,7 +155,8 @@ func TestLateLinesAreKept(t *testing.T) {
 
 func TestChangedAllTheTime(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t, "sub beside {\n", "sub beside {\n\topen my $f, '>', $_[0]; print $f rand; close $f;\n")
+	const meddle = "\topen my $f, '>', $_[0]; print $f rand; close $f;\n"
+	p := newPlace(t, "sub beside {\n", "sub beside {\n"+meddle, "sub written {\n", "sub written {\n"+meddle)
 	p.write(t, "# before\n")
 	cmd, err := authorizedkeys.Change{User: "root", Add: []authorizedkeys.Key{{ID: "k", Line: newPair(t).line}}}.Command()
 	require.NoError(t, err)

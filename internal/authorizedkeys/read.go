@@ -47,7 +47,7 @@ func (r Read) Command() (sshexec.Command, *Listing, error) {
 		asked.WriteString("all\n")
 	}
 	listing := &Listing{}
-	cmd := script(readScript, r.Home, !r.Home, asked.String())
+	cmd := script(failures, readScript, r.Home, !r.Home, asked.String())
 	cmd.Stdout = listing
 	return cmd, listing, nil
 }

@@ -32,7 +32,7 @@ func (s Sessions) Command() (sshexec.Command, error) {
 			return sshexec.Command{}, fmt.Errorf("authorized keys: %q is not a SHA256 fingerprint", f)
 		}
 	}
-	return sshexec.Command{Perl: true, Script: common + sessions, Args: append([]string{s.User}, s.Fingerprints...)}, nil
+	return sshexec.Command{Perl: true, Script: failures + common + sessions, Args: append([]string{s.User}, s.Fingerprints...)}, nil
 }
 
 // Ended reads how many sessions a command of Sessions ended.

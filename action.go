@@ -161,7 +161,7 @@ type Input struct {
 func (a *Action) Clone() *Action {
 	c := *a
 	c.Locks = slices.Clone(a.Locks)
-	c.Input.Keys = slices.Clone(a.Input.Keys)
+	c.Input.Keys, c.Input.Keep = slices.Clone(a.Input.Keys), slices.Clone(a.Input.Keep)
 	c.Input.Sealed = slices.Clone(a.Input.Sealed)
 	c.Input.Restore = a.Input.Restore.clone()
 	c.Secrets = slices.Clone(a.Secrets)

@@ -45,7 +45,7 @@ func testPerl(t *testing.T, c *sshexec.Client) {
 			require.Equal(t, 97, exit.ExitCode, "a script's own status is no refusal")
 			_, err = run("use strict;\n$! = 0; die 'no luck'")
 			require.ErrorAs(t, err, &exit)
-			require.Equal(t, "no luck at -e line 2.", exit.Stderr)
+			require.Equal(t, "no luck at script line 2.", exit.Stderr)
 			require.Equal(t, 255, exit.ExitCode)
 			_, err = run("use strict;\n\n$undeclared = 1")
 			require.ErrorContains(t, err, "line 3")

@@ -21,6 +21,7 @@ var (
 
 const (
 	maxExec    = 100 << 10
+	maxHere    = 60 << 10 // a pipe holds 64 KiB, and a shell uses a file for more
 	searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 	// tokenName is the variable by which stop.pl finds a command's processes.
 	tokenName = "FORGE_COMMAND"
@@ -105,7 +106,7 @@ func (c Command) line(login, token, mark string) (string, error) {
 func (c Command) interpreter(token, first string, args ...string) []string {
 	user := c.user()
 	if c.Perl {
-		prelude := fmt.Sprintf("BEGIN { @ENV{qw(PATH LC_ALL USER LOGNAME %s HOME)} = (qw(%s C.UTF-8 %s %s %s), (getpwuid $>)[7] // '/'); delete $ENV{PERL_SKIP_LOCALE_INIT}; chdir $ENV{HOME} or chdir '/' }\n#line 1\n",
+		prelude := fmt.Sprintf("BEGIN { @ENV{qw(PATH LC_ALL USER LOGNAME %s HOME)} = (qw(%s C.UTF-8 %s %s %s), (getpwuid $>)[7] // '/'); delete $ENV{PERL_SKIP_LOCALE_INIT}; chdir $ENV{HOME} or chdir '/' }\n#line 1 \"script\"\n",
 			tokenName, searchPath, user, user, token)
 		return slices.Concat([]string{"perl", "-e", first + prelude + c.Script, "--"}, args, c.Args)
 	}
@@ -127,12 +128,22 @@ func asUser(login, user string, argv []string) []string {
 }
 
 func loginLine(token string, argv []string) string {
-	words := make([]string, len(argv))
-	for i, word := range argv {
-		words[i] = quote(word)
+	line := fmt.Sprintf("unset BASH_ENV ENV PERL5OPT PERL5LIB PERLLIB PERLIO PERL_UNICODE; export PATH=%s %s=%s; exec ",
+		searchPath, tokenName, token)
+	if argv[0] == "perl" && len(argv[2]) <= maxHere {
+		// As a here-document: a shell reads what is quoted character by
+		// character, which takes longer than perl.
+		return line + fmt.Sprintf("perl /dev/fd/3 %s 3<<'%s'\n%s\n%s\n", quoteAll(argv[4:]), token, argv[2], token)
 	}
-	return fmt.Sprintf("unset BASH_ENV ENV PERL5OPT PERL5LIB PERLLIB PERLIO PERL_UNICODE; export PATH=%s %s=%s; exec %s",
-		searchPath, tokenName, token, strings.Join(words, " "))
+	return line + quoteAll(argv)
+}
+
+func quoteAll(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = quote(word)
+	}
+	return strings.Join(quoted, " ")
 }
 
 // quote makes s one word of any POSIX shell. syntax.Quote does not do here: it

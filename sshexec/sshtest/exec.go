@@ -3,6 +3,8 @@ package sshtest
 import (
 	"context"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -31,16 +33,20 @@ func (e *Exec) parse() {
 	if !ok {
 		return
 	}
+	command, document, here := cutHere(command)
 	words, err := shell.Fields(command, func(string) string { return "" })
 	if err != nil {
 		return
+	}
+	if here {
+		words = slices.Concat([]string{"perl", "-e", document, "--"}, words[2:])
 	}
 	for i, word := range words {
 		if _, script, ok := strings.Cut(word, "|| cd /; "); ok && strings.HasPrefix(word, "export PATH=") && i+2 <= len(words) {
 			e.Script, e.Args = script, words[i+2:] // words[i+1] is $0
 			return
 		}
-		if before, script, ok := strings.Cut(word, "\n#line 1\n"); ok && i > 0 && words[i-1] == "-e" && i+2 <= len(words) {
+		if before, script, ok := strings.Cut(word, "\n#line 1 \"script\"\n"); ok && i > 0 && words[i-1] == "-e" && i+2 <= len(words) {
 			e.Script, e.Args = script, words[i+2:] // words[i+1] is --
 			if !strings.HasPrefix(before, "BEGIN { @ENV") && len(e.Args) >= 3 {
 				e.Args = e.Args[3:] // those of the fence
@@ -48,6 +54,18 @@ func (e *Exec) parse() {
 			return
 		}
 	}
+}
+
+// hereMark begins a here-document of Client.Run.
+var hereMark = regexp.MustCompile(` 3<<'([A-Z0-9]+)'\n`)
+
+// cutHere takes the here-document off a command that has one.
+func cutHere(command string) (words, document string, ok bool) {
+	at := hereMark.FindStringSubmatchIndex(command)
+	if at == nil || !strings.HasPrefix(command, "perl /dev/fd/3 ") {
+		return command, "", false
+	}
+	return command[:at[0]], strings.TrimSuffix(command[at[1]:], "\n"+command[at[2]:at[3]]+"\n"), true
 }
 
 // session serves one session until its command is done. As sshd does, it gives

@@ -69,9 +69,9 @@ func (s *Server) loginKeys() authorizedkeys.Change {
 	return authorizedkeys.Change{User: s.User, Home: s.Bare}
 }
 
-// changeKeys changes keys on a server. It may be repeated.
-func (c *core) changeKeys(ctx context.Context, w *work, srv *Server, change authorizedkeys.Change) error {
-	cmd, err := change.Command()
+// changeKeys changes keys on a server by one command. It may be repeated.
+func (c *core) changeKeys(ctx context.Context, w *work, srv *Server, changes ...authorizedkeys.Change) error {
+	cmd, err := authorizedkeys.Changes(changes).Command()
 	if err != nil {
 		return err
 	}

@@ -20,19 +20,29 @@ func desiredOn(tx Tx, srv *Server) (*desired, error) {
 		if err != nil {
 			return nil, err
 		}
-		if g.Public == "" { // of an older version
-			key, err := orNone(tx.Keys().Get(g.Key))
-			if err != nil {
-				return nil, err
-			}
-			if key == nil {
-				continue
-			}
-			g.Public, g.Wanted = key.Public, g.Status == GrantPending || g.Status == GrantSynced
+		known, err := g.complete(tx)
+		if err != nil {
+			return nil, err
 		}
-		d.grants = append(d.grants, g)
+		if known {
+			d.grants = append(d.grants, g)
+		}
 	}
 	return d, nil
+}
+
+// complete adds what an older version did not write, and reports whether the key is
+// known.
+func (g *Grant) complete(tx Tx) (known bool, err error) {
+	if g.Public != "" {
+		return true, nil
+	}
+	key, err := orNone(tx.Keys().Get(g.Key))
+	if key == nil {
+		return false, err
+	}
+	g.Public, g.Wanted = key.Public, g.Status == GrantPending || g.Status == GrantSynced
+	return true, nil
 }
 
 // users are those whose files are looked at: the given one, or those that forge has

@@ -131,20 +131,26 @@ func (c *core) drift(ctx context.Context, d *desired, only string) *Drift {
 	return found
 }
 
-// readKeys reads the files of keys on a server.
+// readKeys reads the files that tell who is let in on a server, all of them.
 func (c *core) readKeys(ctx context.Context, d *desired, only string) ([]authorizedkeys.File, error) {
-	cmd, listing, err := authorizedkeys.Read{Home: d.server.Bare, Users: d.users(only)}.Command()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := c.client(d.server).Run(ctx, cmd); err != nil {
-		return nil, authorizedkeys.Explain(err)
-	}
-	files, more, err := listing.Files()
+	files, more, err := c.keyFiles(ctx, d.server, d.users(only))
 	if err == nil && more > 0 {
 		err = badState("%d files more than can be looked at in one go; select a user", more)
 	}
 	return files, err
+}
+
+// keyFiles reads the files of users, or of all where no one is named, and says how
+// many there are more than can be read at once.
+func (c *core) keyFiles(ctx context.Context, srv *Server, users []string) (files []authorizedkeys.File, more int, err error) {
+	cmd, listing, err := authorizedkeys.Read{Home: srv.Bare, Users: users}.Command()
+	if err != nil {
+		return nil, 0, err
+	}
+	if _, err := c.client(srv).Run(ctx, cmd); err != nil {
+		return nil, 0, authorizedkeys.Explain(err)
+	}
+	return listing.Files()
 }
 
 // fingerprint is that of a key in authorized_keys format, or empty.

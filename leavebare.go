@@ -67,13 +67,8 @@ func (c *core) takeKeys(ctx context.Context, w *work, srv *Server) error {
 		if len(changes) == 0 {
 			continue
 		}
-		cmd, err := changes.Command()
-		if err != nil {
+		if err := c.changeKeys(ctx, w, srv, changes...); err != nil {
 			return err
-		}
-		cmd.Fence = w.fence
-		if _, err := c.client(srv).Run(ctx, cmd); err != nil {
-			return authorizedkeys.Explain(err)
 		}
 	}
 	return nil
@@ -83,14 +78,7 @@ func (c *core) takeKeys(ctx context.Context, w *work, srv *Server) error {
 // was granted there. Users and homes may be gone.
 func (c *core) markedKeys(ctx context.Context, srv *Server, users []string, granted map[string][]string) (authorizedkeys.Changes, error) {
 	var changes authorizedkeys.Changes
-	cmd, listing, err := authorizedkeys.Read{Home: true, Users: users}.Command()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := c.client(srv).Run(ctx, cmd); err != nil {
-		return nil, authorizedkeys.Explain(err)
-	}
-	files, _, err := listing.Files()
+	files, _, err := c.keyFiles(ctx, srv, users)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package forge
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,8 +78,12 @@ func (c *core) finishParent(t *txn, p *Action) error {
 // finishParts ends a parent whose parts are done.
 func (c *core) finishParts(t *txn, p *Action) error {
 	if p.Kind == KindDeleteKey {
-		if f, err := c.dropKey(t, p); err != nil || f != nil {
-			return errors.Join(err, c.fail(t, p, f))
+		f, err := c.dropKey(t, p)
+		if err != nil {
+			return err
+		}
+		if f != nil {
+			return c.fail(t, p, f)
 		}
 	}
 	return c.setStatus(t, p, ActionFinished)

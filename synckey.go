@@ -22,14 +22,15 @@ func (c *core) editKeys(ctx context.Context, w *work, add bool) error {
 	var g *Grant
 	err = w.view(ctx, func(tx Tx) error {
 		g, err = tx.Grants().Get(w.action.Subject.ID)
-		if err == nil && g.Action != w.action.ID {
-			err = fmt.Errorf("%w: the grant was changed again since", errGone)
+		if err != nil {
+			return err
 		}
-		if err == nil && g.Public == "" { // of an older version
-			var key *Key
-			if key, err = tx.Keys().Get(g.Key); err == nil {
-				g.Public = key.Public
-			}
+		if g.Action != w.action.ID {
+			return fmt.Errorf("%w: the grant was changed again since", errGone)
+		}
+		known, err := g.complete(tx)
+		if err == nil && !known {
+			err = fmt.Errorf("%w: the key of the grant", errGone)
 		}
 		return err
 	})
@@ -45,16 +46,11 @@ func (c *core) editKeys(ctx context.Context, w *work, add bool) error {
 	} else {
 		change.Remove = []string{g.Public}
 	}
-	cmd, err := change.Command()
-	if err != nil {
-		return err
-	}
-	cmd.Fence = w.fence
 	if err := c.reach(ctx, w, srv); err != nil {
 		return err
 	}
-	if _, err = c.client(srv).Run(ctx, cmd); err != nil {
-		return authorizedkeys.Explain(err)
+	if err := c.changeKeys(ctx, w, srv, change); err != nil {
+		return err
 	}
 	if w.action.Kind == KindCutKey {
 		return c.endSessions(ctx, w, srv, g)

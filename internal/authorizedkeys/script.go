@@ -57,10 +57,9 @@ func seldom(source string) string {
 
 // compact leaves away indents and comments: a server is sent the script with each
 // command, and its shell and perl read all of it.
-func compact(source string) string {
-	unread := regexp.MustCompile(`(?m)^\s*#.*\n|^\s+| {4}# .*$`)
-	return unread.ReplaceAllString(source, "")
-}
+func compact(source string) string { return unread.ReplaceAllString(source, "") }
+
+var unread = regexp.MustCompile(`(?m)^\s*#.*\n|^\s+| {4}# .*$`)
 
 // maxWords is how much input goes with a script itself, in bytes. More of it is
 // sent when the command has begun, a round trip later.

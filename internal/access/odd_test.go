@@ -41,9 +41,13 @@ func TestOddFiles(t *testing.T) {
 	}
 	edited := w.fleet.Hosts[len(odd)]
 	written := make(chan error, 1)
-	go func() { // as ssh-copy-id does it, while forge does
+	go func() { // as ssh-copy-id does it, while forge does, and not so fast that the file grows too large to edit
 		_, err := edited.Run(t.Context(), `touch /tmp/goes; n=0
-while [[ -e /tmp/goes ]]; do echo "# line $((n++))" >>/home/deploy/.ssh/authorized_keys; done; echo "$n" >/tmp/count`)
+while [[ -e /tmp/goes ]]; do
+	echo "# line $((n++))" >>/home/deploy/.ssh/authorized_keys
+	sleep 0.001
+done
+echo "$n" >/tmp/count`)
 		written <- err
 	}()
 

@@ -27,20 +27,17 @@ func (c *Client) Attach(ctx context.Context, spec RunSpec, from int64, w io.Writ
 	if err := spec.validate(); err != nil {
 		return RunStatus{State: RunUnknown}, err
 	}
-	payload, err := spec.payload()
-	if err != nil {
-		return RunStatus{State: RunUnknown}, fmt.Errorf("pack run %s: %w", spec.ID, err)
-	}
+	payload := spec.payload()
 	return c.ask(ctx, request{
 		id:      spec.ID,
-		scripts: "attach follow",
+		scripts: "attach start follow",
+		fenced:  true,
 		call:    runcall.Attach,
 		from:    from,
 		args: []string{
 			decimal(spec.MaxLog), decimal(int64(len(payload))),
 			spec.User, spec.Dir, decimal(spec.StopTimeout.Milliseconds()),
 			spec.Fence.Key, decimal(spec.Fence.Epoch),
-			source("lib start") + `start "${@:2}"`, fencedCommand(),
 		},
 		stdin:  payload,
 		stdout: w,

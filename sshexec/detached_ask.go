@@ -7,18 +7,21 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/seed-797f2c2c/forge/internal/perl"
 )
 
-//go:embed detached/*.sh
+//go:embed detached
 var scripts embed.FS
 
 // request is one exchange with the server about a run.
 type request struct {
 	id      string
 	scripts string // the names of those that call needs
+	fenced  bool   // one of them needs a fence
 	call    string
-	from    int64    // $2; $1 is the id
-	args    []string // $3 and so on
+	from    int64    // the second argument; the first is the id
+	args    []string // further ones
 	stdin   []byte
 	stdout  io.Writer // of the run's log; defaults to nothing
 }
@@ -36,7 +39,8 @@ func (c *Client) ask(ctx context.Context, req request) (RunStatus, error) {
 		req.stdout = io.Discard
 	}
 	err := c.exchange(ctx, Command{
-		Script: source("lib "+req.scripts) + req.call,
+		Script: req.source(),
+		Perl:   true,
 		Args:   append([]string{req.id, decimal(req.from)}, req.args...),
 		Stdout: req.stdout,
 		Stderr: rep,
@@ -83,17 +87,25 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// source returns the embedded scripts of these names as one.
-func source(names string) string {
+// source is the script that does what is asked for.
+func (r request) source() string {
 	var b strings.Builder
-	for name := range strings.FieldsSeq(names) {
-		src, err := scripts.ReadFile("detached/" + name + ".sh")
-		if err != nil {
-			panic(err) // the name is a constant
-		}
-		b.Write(src)
+	b.WriteString(perl.Calls)
+	for name := range strings.FieldsSeq("lib " + r.scripts) {
+		b.Write(embedded(name + ".pl"))
 	}
-	return b.String()
+	if r.fenced {
+		b.WriteString("our $fence = <<'FENCE';\n" + fenceSource + "FENCE\n")
+	}
+	return perl.Compact(b.String()) + r.call
+}
+
+func embedded(name string) []byte {
+	src, err := scripts.ReadFile("detached/" + name)
+	if err != nil {
+		panic(err) // the name is a constant
+	}
+	return src
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,7 +1,6 @@
 package sshexec
 
 import (
-	"archive/tar"
 	"bytes"
 	"fmt"
 	"maps"
@@ -11,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/seed-797f2c2c/forge/sshexec/internal/runcall"
 )
 
 // StartError says why the server did not start a run: there is no such user or
@@ -97,41 +98,26 @@ func (s RunSpec) validateEnv() error {
 	return nil
 }
 
-// payload is what the server needs to start the run, as a tar. The script comes
-// last: where it is whole, so is the rest.
-func (s RunSpec) payload() ([]byte, error) {
-	var buf bytes.Buffer
-	tw := tar.NewWriter(&buf)
-	var err error
-	add := func(name string, mode int64, data []byte) {
-		h := &tar.Header{Name: name, Mode: mode, Size: int64(len(data)), ModTime: time.Unix(0, 0)}
-		if strings.HasSuffix(name, "/") {
-			h.Typeflag = tar.TypeDir
-		}
-		if err == nil {
-			err = tw.WriteHeader(h)
-		}
-		if err == nil {
-			_, err = tw.Write(data)
-		}
+// payload is what the server needs to start the run. The script comes last: where
+// it is whole, so is the rest.
+func (s RunSpec) payload() []byte {
+	var payload []byte
+	add := func(name string, mode int, data []byte) {
+		payload = runcall.File{Name: name, Mode: mode, Data: data}.Append(payload)
 	}
-	add("launch", 0o640, []byte(source("launch")))
-	add("supervise", 0o600, []byte(source("supervise")))
-	add("end", 0o600, []byte(source("end")))
+	add("launch", 0o640, embedded("launch.sh"))
+	add("supervise", 0o600, embedded("supervise.sh"))
+	add("end", 0o600, embedded("end.pl"))
 	add("environ", 0o600, s.environ())
-	add("files/", 0o750, nil)
 	for _, name := range slices.Sorted(maps.Keys(s.Files)) {
 		add("files/"+name, 0o400, s.Files[name])
 	}
-	mode := int64(0o640)
+	mode := 0o640
 	if bytes.HasPrefix(s.Script, []byte("#!")) {
 		mode = 0o750
 	}
 	add("script", mode, s.Script)
-	if err == nil {
-		err = tw.Close()
-	}
-	return buf.Bytes(), err
+	return payload
 }
 
 // environ is what launch.sh reads: the directory and the environment. HOME is

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-797f2c2c/forge/sshexec/internal/runcall"
 )
 
 func TestScriptsPassShellcheck(t *testing.T) {
@@ -21,13 +23,30 @@ func TestScriptsPassShellcheck(t *testing.T) {
 		require.NotEqual(t, "1", os.Getenv("FORGE_TEST_MACHINES"), "needs shellcheck: apt-get install shellcheck")
 		t.Skip("needs shellcheck: apt-get install shellcheck")
 	}
-	for _, names := range []string{
-		"lib attach follow", "lib follow", "lib start", "lib stop", "lib clean", "launch", "supervise", "end",
-	} {
+	for _, name := range []string{"launch.sh", "supervise.sh"} {
 		cmd := exec.Command(shellcheck, "--shell=bash", "-")
-		cmd.Stdin = strings.NewReader(source(names))
+		cmd.Stdin = bytes.NewReader(embedded(name))
 		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s: %s", names, out)
+		require.NoError(t, err, "%s: %s", name, out)
+	}
+}
+
+func TestScriptsCompile(t *testing.T) {
+	t.Parallel()
+	end := string(embedded("end.pl"))
+	for _, req := range []request{
+		{call: "sub last_process {\n" + end + "}\n"},
+		{scripts: "attach start follow", fenced: true, call: runcall.Attach},
+		{scripts: "follow", call: runcall.Follow},
+		{call: runcall.Status},
+		{scripts: "stop", call: runcall.Stop},
+		{scripts: "clean", call: runcall.Clean},
+	} {
+		cmd := exec.Command("perl", "-Mwarnings", "-M-warnings=once", "-c")
+		cmd.Stdin = strings.NewReader(req.source())
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s: %s", req.call, out)
+		require.Equal(t, "- syntax OK\n", string(out), req.call)
 	}
 }
 

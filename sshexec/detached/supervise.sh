@@ -7,7 +7,7 @@ asked=
 trap 'asked=1' TERM # may come as soon as the claim is there
 mkdir claim 2>/dev/null || exit
 echo $$ >supervisor
-exec >/dev/null # the claim is there: lets the starter go on
+exec >/dev/null 2>&1 # the claim is there: lets the starter go on
 
 # terminate ends the group: TERM, and KILL for what is left when GRACE is over.
 terminate() {
@@ -46,4 +46,4 @@ else
 fi
 export EXIT_CODE EXIT_STATUS SERVICE_RESULT=success
 rm -f -- pgid signaled
-bash end "$1"
+env LC_ALL=C perl end "$1"

@@ -1,7 +1,6 @@
 package sshtest
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
@@ -158,25 +157,17 @@ func (r *Run) unpack(stdin io.Reader, size string) error {
 		return err
 	}
 	r.Env, r.Files = map[string]string{}, map[string][]byte{}
-	files := tar.NewReader(io.LimitReader(stdin, n))
-	for {
-		h, err := files.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		data, err := io.ReadAll(files)
-		if err != nil {
-			return err
-		}
-		switch name, file := strings.CutPrefix(h.Name, "files/"); {
-		case file && name != "":
+	files, err := runcall.ReadPayload(io.LimitReader(stdin, n))
+	if err != nil {
+		return err
+	}
+	for path, data := range files {
+		switch name, file := strings.CutPrefix(path, "files/"); {
+		case file:
 			r.Files[name] = data
-		case h.Name == "script":
+		case path == "script":
 			r.Script = string(data)
-		case h.Name == "environ":
+		case path == "environ":
 			for entry := range bytes.SplitSeq(data, []byte{0}) {
 				if key, value, ok := strings.Cut(string(entry), "="); ok {
 					r.Env[key] = value
@@ -184,6 +175,7 @@ func (r *Run) unpack(stdin io.Reader, size string) error {
 			}
 		}
 	}
+	return nil
 }
 
 // stopRun stops a run and waits for its end, or bars it.

@@ -7,8 +7,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-
-	"github.com/seed-797f2c2c/forge/internal/perl"
 )
 
 //go:embed detached
@@ -90,14 +88,14 @@ func (o *output) Write(p []byte) (int, error) {
 // source is the script that does what is asked for.
 func (r request) source() string {
 	var b strings.Builder
-	b.WriteString(perl.Calls)
 	for name := range strings.FieldsSeq("lib " + r.scripts) {
 		b.Write(embedded(name + ".pl"))
 	}
 	if r.fenced {
 		b.WriteString("our $fence = <<'FENCE';\n" + fenceSource + "FENCE\n")
 	}
-	return perl.Compact(b.String()) + r.call
+	b.WriteString(r.call)
+	return b.String()
 }
 
 func embedded(name string) []byte {

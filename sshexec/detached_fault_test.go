@@ -140,6 +140,15 @@ func testLostConnection(t *testing.T, b *box) {
 	require.True(t, want.String() == log.String(), "a line is missing, doubled or out of order")
 }
 
+// A follower does not look at the log every so often.
+func testWoken(t *testing.T, b *box) {
+	spec, release := b.held(t)
+	run := b.follow(t, spec)
+	require.Contains(t, b.sh(t, "for f in $(grep -lzxF %s /proc/[0-9]*/cmdline); do readlink ${f%%%%cmdline}fd/* || :; done", spec.ID), "signalfd")
+	release()
+	run.wait(t)
+}
+
 func testDetach(t *testing.T, b *box) {
 	c := b.dial(t)
 	spec, release := b.held(t)

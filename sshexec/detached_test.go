@@ -39,6 +39,7 @@ func TestDetached(t *testing.T) {
 		"unknown":             testUnknown,
 		"lost connection":     testLostConnection,
 		"detach":              testDetach,
+		"woken by the kernel": testWoken,
 		"silent client":       testSilentClient,
 		"failing writer":      testFailingWriter,
 		"limit of the log":    testMaxLog,

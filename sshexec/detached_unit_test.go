@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -31,6 +32,9 @@ func TestScriptsPassShellcheck(t *testing.T) {
 	}
 }
 
+// forgeLock is the warning of a handle that the fence opens, which is no code yet.
+var forgeLock = regexp.MustCompile(`Name "Forge::Lock" used only once.*\n`)
+
 func TestScriptsCompile(t *testing.T) {
 	t.Parallel()
 	end := string(embedded("end.pl"))
@@ -42,10 +46,11 @@ func TestScriptsCompile(t *testing.T) {
 		{scripts: "stop", call: runcall.Stop},
 		{scripts: "clean", call: runcall.Clean},
 	} {
-		cmd := exec.Command("perl", "-Mwarnings", "-M-warnings=once", "-c")
+		cmd := exec.Command("perl", "-w", "-c")
 		cmd.Stdin = strings.NewReader(req.source())
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s: %s", req.call, out)
+		out = forgeLock.ReplaceAll(out, nil)
 		require.Equal(t, "- syntax OK\n", string(out), req.call)
 	}
 }

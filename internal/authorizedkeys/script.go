@@ -2,9 +2,9 @@ package authorizedkeys
 
 import (
 	_ "embed"
+	"regexp"
 	"strings"
 
-	"github.com/seed-797f2c2c/forge/internal/perl"
 	"github.com/seed-797f2c2c/forge/sshexec"
 )
 
@@ -43,8 +43,8 @@ var (
 )
 
 var (
-	common, inHome, inPlace          = perl.Compact(commonSource), perl.Compact(homeSource), perl.Compact(placeSource)
-	editScript, readScript, sessions = perl.Compact(perl.Calls + swiftSource + editSource), perl.Compact(contentSource + readSource), perl.Compact(sessionsSource)
+	common, inHome, inPlace          = compact(commonSource), compact(homeSource), compact(placeSource)
+	editScript, readScript, sessions = compact(swiftSource + editSource), compact(contentSource + readSource), compact(sessionsSource)
 
 	failures     = seldom(failuresSource)
 	editTroubles = seldom(failuresSource + contentSource + filesSource + linesSource + othersSource + answerSource)
@@ -52,8 +52,14 @@ var (
 
 // seldom is perl that is compiled when one of its functions is called: see common.pl.
 func seldom(source string) string {
-	return "our $seldom = <<'SELDOM';\n" + perl.Compact(source) + "SELDOM\n"
+	return "our $seldom = <<'SELDOM';\n" + compact(source) + "SELDOM\n"
 }
+
+// compact leaves away indents and comments: a server is sent the script with each
+// command, and its shell and perl read all of it.
+func compact(source string) string { return unread.ReplaceAllString(source, "") }
+
+var unread = regexp.MustCompile(`(?m)^\s*#.*\n|^\s+| {4}# .*$`)
 
 // maxWords is how much input goes with a script itself, in bytes. More of it is
 // sent when the command has begun, a round trip later.

@@ -1,6 +1,14 @@
 # The ordinary edit: of a file that is there, with lines as forge writes them, and
 # nobody in the way.
 
+# The calls of the system that perl has no names for, on amd64 and on arm64, told by
+# the machine in the ELF head of perl: 62 and 183, with the low byte first.
+my $head = '';
+if (sysopen my $self, '/proc/self/exe', 0) {
+	sysread $self, $head, 20;
+}
+our ($renameat2, $sigprocmask) = @{{0x3e00 => [316, 14], 0xb700 => [276, 135]}->{vec $head, 9, 16} // []};
+
 # exchange swaps two files in one step, with RENAME_EXCHANGE. What stood there is
 # then in hand, whoever put it there last. It reports whether this kernel and file
 # system can.

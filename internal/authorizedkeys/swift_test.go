@@ -86,7 +86,7 @@ func TestWhatIsNotOrdinaryIsDone(t *testing.T) {
 		name, before string
 		replace      []string
 	}{
-		{"another machine", before, []string{"->{vec $head, 9, 16}", "->{0}"}},
+		{"another machine", before, []string{"0x3e00 => [316, 14], 0xb700 => [276, 135]", "1 => []"}},
 		{"signals cannot be held", before, []string{"sub hold {\n", "sub hold {\n\treturn;\n"}},
 		{"signals cannot be held after the lock", before, []string{"sub hold {\n", "sub hold {\n\treturn if $_[0] == 0x4003;\n"}},
 		{"not seen", before, []string{"sub glance {\n", "sub glance {\n\tour $glances;\n\treturn if ++$glances == 1;\n"}},

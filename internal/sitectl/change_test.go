@@ -1,8 +1,10 @@
 package sitectl_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -296,16 +298,27 @@ func TestMissingStack(t *testing.T) {
 	}))
 }
 
+// Beside more sites, nginx has more to read when it looks at its configuration.
 func BenchmarkCreateAndDelete(b *testing.B) {
 	srv := servertest.Start(b)
-	s := phpSite(srv, "bench")
-	for b.Loop() {
-		result, err := srv.Client.Run(b.Context(), createCommand(b, s))
-		require.NoError(b, err)
-		b.ReportMetric(float64(result.Duration.Milliseconds()), "create-ms")
-		result, err = srv.Client.Run(b.Context(), deleteCommand(b, s))
-		require.NoError(b, err)
-		b.ReportMetric(float64(result.Duration.Milliseconds()), "delete-ms")
+	s, others := phpSite(srv, "bench"), 0
+	for _, sites := range []int{0, 50, 200} {
+		for ; others < sites; others++ {
+			create(b, srv, phpSite(srv, fmt.Sprintf("other%d", others)))
+		}
+		b.Run(fmt.Sprintf("beside %d", sites), func(b *testing.B) {
+			var created, deleted time.Duration
+			for b.Loop() {
+				result, err := srv.Client.Run(b.Context(), createCommand(b, s))
+				require.NoError(b, err)
+				created += result.Duration
+				result, err = srv.Client.Run(b.Context(), deleteCommand(b, s))
+				require.NoError(b, err)
+				deleted += result.Duration
+			}
+			b.ReportMetric(float64(created.Milliseconds())/float64(b.N), "create-ms")
+			b.ReportMetric(float64(deleted.Milliseconds())/float64(b.N), "delete-ms")
+		})
 	}
 }
 

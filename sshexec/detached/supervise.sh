@@ -12,7 +12,10 @@ exec >/dev/null 2>&1 # the claim is there: lets the starter go on
 # terminate ends the group: TERM, and KILL for what is left when GRACE is over.
 terminate() {
 	local group end=$((${EPOCHREALTIME/./} + $1 * 1000))
-	until group=$(<pgid) && [[ -n $group ]]; do sleep 0.01; done
+	until group=$(<pgid) && [[ -n $group ]]; do
+		[[ -e supervisor ]] || return 0 # somebody removed the whole run
+		sleep 0.01
+	done
 	kill -TERM -- "-$group" || return 0
 	while ((${EPOCHREALTIME/./} < end)); do
 		kill -0 -- "-$group" || return 0

@@ -140,11 +140,16 @@ func testLostConnection(t *testing.T, b *box) {
 	require.True(t, want.String() == log.String(), "a line is missing, doubled or out of order")
 }
 
-// A follower does not look at the log every so often.
+// A follower does not look at the log every so often, and keeps no other process.
 func testWoken(t *testing.T, b *box) {
 	spec, release := b.held(t)
 	run := b.follow(t, spec)
-	require.Contains(t, b.sh(t, "for f in $(grep -lzxF %s /proc/[0-9]*/cmdline); do readlink ${f%%%%cmdline}fd/* || :; done", spec.ID), "signalfd")
+	looks := b.sh(t, `for f in $(grep -lzxF %s /proc/[0-9]*/cmdline); do
+		pid=${f//[!0-9]/}
+		! grep -qz ^perl /proc/$pid/cmdline || { readlink /proc/$pid/fd/* || :; echo "children: $(</proc/$pid/task/$pid/children)"; }
+	done`, spec.ID)
+	require.Contains(t, looks, "signalfd")
+	require.Contains(t, looks, "children: \n")
 	release()
 	run.wait(t)
 }

@@ -6,12 +6,13 @@ sub attach {
 	if (claimed()) {
 		$received = '' while more();
 	} else {
-		hasten();
+		my $hastener = hasten();
 		receive();
 		fence($key, $epoch) if $key ne '';
 		start($user, $dir, $grace);
 		close Forge::Lock if $key ne '';
 		abandon();
+		waitpid $hastener, 0 if $hastener;
 	}
 	follow($from, $max);
 }
@@ -86,10 +87,10 @@ sub fence {
 # hasten makes the start of a unit take some 10 ms less. systemd moves the first
 # process of a unit to a new control group, for which the kernel waits a grace
 # period, unless that has passed for another move. So there is one: of a process to
-# where it is.
+# where it is. It returns that process.
 sub hasten {
 	my $pid = fork;
-	return if $pid || !defined $pid;
+	return $pid if $pid || !defined $pid;
 	open my $self, '<', '/proc/self/cgroup';
 	my ($group) = map { /^0::(.*)/ } <$self>;
 	if (defined $group && open my $procs, '>', "/sys/fs/cgroup$group/cgroup.procs") {

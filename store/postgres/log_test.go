@@ -23,10 +23,17 @@ func output(from, count int64) []forge.Line {
 	return lines
 }
 
-// BenchmarkFollowedLog appends a million lines of 80 bytes as the engine does,
-// while a second store, on connections of its own, follows them.
+// BenchmarkFollowedLog appends up to a million lines of 80 bytes as the engine does,
+// while a second store, on connections of its own, follows them. A line costs as
+// much behind many as behind few.
 func BenchmarkFollowedLog(b *testing.B) {
-	const total, batch = 1_000_000, 3200 // 256 KiB of them
+	for _, total := range []int64{250_000, 500_000, 1_000_000} {
+		b.Run(fmt.Sprint(total), func(b *testing.B) { followedLog(b, total) })
+	}
+}
+
+func followedLog(b *testing.B, total int64) {
+	const batch = 3200 // 256 KiB of lines
 	for b.Loop() {
 		b.StopTimer()
 		url, schema := pgtest.Schema(b)
@@ -86,4 +93,5 @@ func BenchmarkFollowedLog(b *testing.B) {
 		b.ReportMetric(float64(peak)/(1<<20), "MiB-heap")
 	}
 	b.SetBytes(total * 81)
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(total*int64(b.N)), "ns/line")
 }

@@ -6,7 +6,7 @@ sub attach {
 	if (claimed()) {
 		$received = '' while more();
 	} else {
-		my $hastener = hasten();
+		my $hastener = $systemd ? hasten() : undef;
 		receive();
 		fence($key, $epoch) if $key ne '';
 		start($user, $dir, $grace);
@@ -33,7 +33,6 @@ our ($new, $receiver);
 
 sub abandon {
 	return if !defined $new || $$ != $receiver;
-	remove("$new/files");
 	remove($new);
 	undef $new;
 }

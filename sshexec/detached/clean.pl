@@ -8,10 +8,7 @@ sub clean {
 		if ($state ne 'running' && $state ne 'unknown') {
 			discard();
 			unlink map { "$run/$_" } qw(log supervisor pgid signaled);
-			for my $new (grep { /^\.new\.\Q$id\E\./ } entries($runs)) {    # of starts that were killed
-				remove("$runs/$new/files");
-				remove("$runs/$new");
-			}
+			remove("$runs/$_") for grep { /^\.new\.\Q$id\E\./ } entries($runs);    # of starts that were killed
 		}
 		close $lock;
 	}

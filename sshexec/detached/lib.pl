@@ -90,10 +90,12 @@ sub discard {
 	remove("$run/files");
 }
 
-# remove removes a directory of files.
+# remove removes a directory and what is in it.
 sub remove {
 	my ($dir) = @_;
-	unlink map { "$dir/$_" } entries($dir);
+	for my $path (map { "$dir/$_" } entries($dir)) {
+		unlink $path or remove($path);
+	}
 	rmdir $dir;
 }
 

@@ -9,7 +9,7 @@ import (
 
 // File is a file of the payload of a start.
 type File struct {
-	Name string // has no line end
+	Name string // has no space and no line end
 	Mode int    // its permissions
 	Data []byte
 }

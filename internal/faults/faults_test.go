@@ -36,6 +36,7 @@ var short = map[forge.Kind]time.Duration{
 	forge.KindProvision: 7 * time.Second, forge.KindInstallStack: time.Minute, forge.KindDeleteServer: 5 * time.Second,
 	forge.KindCreateSite: 3 * time.Second, forge.KindSetEnvironment: 3 * time.Second, forge.KindUpdateSite: 3 * time.Second, forge.KindDeploy: 3 * time.Second,
 	forge.KindDeleteSite: 3 * time.Second, forge.KindSyncKey: 3 * time.Second, forge.KindRevokeKey: 3 * time.Second,
+	forge.KindCutKey: 3 * time.Second, forge.KindEnforceServer: 3 * time.Second, forge.KindRotateKey: 3 * time.Second,
 	forge.KindRestartService: 3 * time.Second, forge.KindExec: 3 * time.Second, forge.KindReboot: 3 * time.Second,
 	forge.KindAddPHP: 3 * time.Second, forge.KindRemovePHP: 3 * time.Second,
 }

@@ -54,11 +54,23 @@ var jobs = []job{
 		return asks(func(t *testing.T) (*forge.Action, error) { return w.Keys.Sync(t.Context(), key, w.everywhere()) })
 	}, forgetGrant},
 	{forge.KindRevokeKey, "perl", func(t *testing.T, w *world) func(*testing.T) *forge.Action {
-		key := w.newKey(t)
-		action, err := w.Keys.Sync(t.Context(), key, w.everywhere())
-		w.finish(t, action, err)
+		key := w.syncedKey(t)
 		return asks(func(t *testing.T) (*forge.Action, error) { return w.Keys.Revoke(t.Context(), key, w.everywhere(), nil) })
 	}, forgetGrant},
+	{forge.KindCutKey, "perl", func(t *testing.T, w *world) func(*testing.T) *forge.Action {
+		key := w.syncedKey(t)
+		return asks(func(t *testing.T) (*forge.Action, error) {
+			return w.Keys.Revoke(t.Context(), key, w.everywhere(), &forge.RevokeOpts{EndSessions: true})
+		})
+	}, forgetGrant},
+	{forge.KindEnforceServer, "perl", func(t *testing.T, w *world) func(*testing.T) *forge.Action {
+		w.syncedKey(t)
+		w.machine.Inside(t, "rm /etc/ssh/authorized_keys.d/forge") // which has to come again
+		return asks(func(t *testing.T) (*forge.Action, error) { return w.Keys.Enforce(t.Context(), w.everywhere(), nil) })
+	}, forgetServer},
+	{forge.KindRotateKey, "perl", simply(func(t *testing.T, w *world) (*forge.Action, error) {
+		return w.Keys.RotateControl(t.Context(), w.everywhere())
+	}), forgetServer},
 	{forge.KindRestartService, "systemctl", simply(func(t *testing.T, w *world) (*forge.Action, error) {
 		return w.Servers.RestartService(t.Context(), w.server.ID, "nginx")
 	}), forgetServer},
@@ -128,6 +140,15 @@ func (w *world) hasPHP(t *testing.T, versions ...string) {
 }
 
 func (w *world) everywhere() forge.Selector { return forge.Selector{Servers: []string{w.server.ID}} }
+
+// syncedKey makes a key that may log in to the server.
+func (w *world) syncedKey(t *testing.T) (id string) {
+	t.Helper()
+	id = w.newKey(t)
+	action, err := w.Keys.Sync(t.Context(), id, w.everywhere())
+	w.finish(t, action, err)
+	return id
+}
 
 func (w *world) newKey(t *testing.T) (id string) {
 	t.Helper()

@@ -17,6 +17,8 @@ type figure struct {
 	Ratio    float64 `json:"ratio"`  // Ours / Peer
 	N        int     `json:"n"`      // runs of each
 	Spread   float64 `json:"spread"` // between the rounds' highest and lowest ratio, as a part of Ratio
+
+	target target
 }
 
 // newFigure compares the runs of ours and of a peer, which are of the same rounds.
@@ -50,7 +52,7 @@ func printJSON(w io.Writer, f figure) error { return json.NewEncoder(w).Encode(f
 // printTable prints a line of a table that says in itself what is what, so that
 // it can be read while the next ones are measured.
 func printTable(w io.Writer, f figure) error {
-	_, err := fmt.Fprintf(w, "%-24s %10.4g %-5s  %-12s %10.4g %-5s  ratio %6.2f  ±%3.0f%%  n %d\n",
-		f.Name, f.Ours, f.Unit, f.PeerName, f.Peer, f.Unit, f.Ratio, 50*f.Spread, f.N)
+	_, err := fmt.Fprintf(w, "%-22s %9.3g %-5s %-23s %9.3g %-5s ratio %6.3g ±%3.0f%%  n %d%s\n",
+		f.Name, f.Ours, f.Unit, f.PeerName, f.Peer, f.Unit, f.Ratio, 50*f.Spread, f.N, f.target.verdict(f.Ratio))
 	return err
 }

@@ -35,7 +35,7 @@ func setUpIdle(ctx context.Context, l *lab) (*trial, error) {
 	}
 	return &trial{
 		ours:  func(context.Context) (float64, error) { return p.ask(fleetOrder{Do: rest, For: l.rest}) },
-		peers: []peer{{"bound", func(context.Context) (float64, error) { return 0.01, nil }}},
+		peers: []peer{{boundName, func(context.Context) (float64, error) { return 0.01, nil }}},
 		gauges: []gauge{
 			{idleMemory, "MiB", 64, p.resident},
 			// No more than with no server at all.

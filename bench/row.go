@@ -35,6 +35,9 @@ type peer struct {
 	run  measure
 }
 
+// boundName stands in a peer's place where there is but a number to stay under.
+const boundName = "bound"
+
 // gauge is something else to be seen of each run of ours, as the memory that it
 // took, and how much it may be.
 type gauge struct {
@@ -101,11 +104,20 @@ func (r row) measure(ctx context.Context, l *lab, n int) (figures []figure, err 
 	if err != nil {
 		return nil, err
 	}
+	meant := targets(r.name)
 	for i, p := range t.peers {
-		figures = append(figures, newFigure(r.name, r.unit, p.name, s.ours, s.peers[i]))
+		f := newFigure(r.name, r.unit, p.name, s.ours, s.peers[i])
+		f.target = meant[p.name]
+		delete(meant, p.name)
+		figures = append(figures, f)
+	}
+	if len(meant) > 0 && !l.some {
+		return nil, fmt.Errorf("there is a target, and no peer: %v", meant)
 	}
 	for i, g := range t.gauges {
-		figures = append(figures, newFigure(g.name, g.unit, "bound", s.gauges[i], slices.Repeat([]float64{g.bound}, n)))
+		f := newFigure(g.name, g.unit, boundName, s.gauges[i], slices.Repeat([]float64{g.bound}, n))
+		f.target.most = 1
+		figures = append(figures, f)
 	}
 	return figures, nil
 }

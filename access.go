@@ -1,14 +1,13 @@
 package forge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 )
 
-// Sync lets a key log in to servers as a unix user. The action has a part for
+// Sync lets a key log in to servers as a unix user, by default "forge". The action has a part for
 // each server, of which [Actions.List] gives the states; Retry takes up what
 // failed. The state of each is in its grant as well.
 //
@@ -25,12 +24,15 @@ func (s *Keys) Sync(ctx context.Context, keyID string, on Selector) (*Action, er
 // RevokeOpts are the options of Keys.Revoke.
 type RevokeOpts struct {
 	// EndSessions ends also the sessions that were begun with the key, with what
-	// runs in them. It needs a log of logins on the server.
+	// runs in them, even where the key was revoked before. It needs a log of logins
+	// on the server.
 	EndSessions bool
 }
 
-// Revoke takes a key away from servers where it was synced, as Sync gives it. On a
-// server that is not active, be it archived, it is done as soon as that is.
+// Revoke takes a key away from servers where it was synced, as Sync gives it, by
+// default from every unix user. On a server that is not active, be it archived, it is
+// done as soon as that is. Where another grant lets the same key in, of another owner
+// or under another id, the key stays, and its sessions go on.
 func (s *Keys) Revoke(ctx context.Context, keyID string, on Selector, opts *RevokeOpts) (*Action, error) {
 	if _, err := s.f.ask(ctx, "Keys.Revoke", on.subjects(Subject{SubjectKey, keyID})...); err != nil {
 		return nil, err
@@ -56,24 +58,37 @@ func (s *Keys) change(ctx context.Context, keyID string, on Selector, kind, part
 		if err != nil {
 			return err
 		}
-		granted, err := grantsOf(t, GrantFilter{Key: key.ID, User: on.user()})
+		if part == KindSyncKey {
+			on.User = on.user()
+			if err := notDeleted(t, key); err != nil {
+				return err
+			}
+		}
+		granted, err := grantsOf(t, GrantFilter{Key: key.ID, User: on.User})
 		if err != nil {
 			return err
 		}
-		c := s.f.newChanges(kind, key.Owner, Subject{SubjectKey, key.ID}, Input{Keys: []string{key.ID}, User: on.user()})
+		c := s.f.newChanges(kind, key.Owner, Subject{SubjectKey, key.ID}, Input{Keys: []string{key.ID}, User: on.User})
 		for _, srv := range servers {
-			g := granted[srv.ID]
+			grants := granted[srv.ID]
 			switch {
-			case g == nil && part == KindSyncKey:
-				g = &Grant{Owner: key.Owner, Key: key.ID, Server: srv.ID, User: on.user(), Public: key.Public}
-			case g == nil && on.named():
-				return notFound("grant", key.Fingerprint+" of "+on.user()+" on "+srv.Name)
-			case part != KindSyncKey && !on.named() && (g == nil || g.Status == GrantRevoked):
-				continue
+			case len(grants) > 0:
+			case part == KindSyncKey:
+				grants = []*Grant{{Owner: key.Owner, Key: key.ID, Server: srv.ID, User: on.User, Public: key.Public}}
+			case on.named():
+				return notFound("grant", key.Fingerprint+" of "+cmp.Or(on.User, "any user")+" on "+srv.Name)
 			}
-			if err := c.grant(t, srv, g, part, on.named()); err != nil {
-				return err
+			for _, g := range grants {
+				if part == KindRevokeKey && g.Status == GrantRevoked && (!on.named() || on.User == "") {
+					continue
+				}
+				if err := c.grant(t, srv, g, part, on.named()); err != nil {
+					return err
+				}
 			}
+		}
+		if len(c.parts)+len(c.said) == 0 {
+			c.said = append(c.said, fmt.Sprintf("there is nothing to do: of %d servers that were selected, none lets the key in", len(servers)))
 		}
 		parent, err = c.begin(t)
 		return err
@@ -82,13 +97,13 @@ func (s *Keys) change(ctx context.Context, keyID string, on Selector, kind, part
 }
 
 // grantsOf are the grants that the filter selects, by their servers.
-func grantsOf(tx Tx, filter GrantFilter) (map[string]*Grant, error) {
-	byServer := map[string]*Grant{}
+func grantsOf(tx Tx, filter GrantFilter) (map[string][]*Grant, error) {
+	byServer := map[string][]*Grant{}
 	for g, err := range grantsIn(tx, filter) {
 		if err != nil {
 			return nil, err
 		}
-		byServer[g.Server] = g
+		byServer[g.Server] = append(byServer[g.Server], g)
 	}
 	return byServer, nil
 }
@@ -110,13 +125,17 @@ func (f *Forge) newChanges(kind Kind, owner string, subject Subject, input Input
 // grant moves a grant on a server to where the part brings it, now or when the
 // server is active. It supersedes what was asked for this grant before.
 func (c *changes) grant(t *txn, srv *Server, g *Grant, part Kind, named bool) error {
-	g.Wanted = part == KindSyncKey
+	g.Wanted, g.EndSessions = part == KindSyncKey, part == KindCutKey
 	gone := srv.Status == ServerDeleting || srv.Status == ServerDeleted
 	if g.Wanted && (gone || srv.Status == ServerArchived) {
 		if named {
 			return srv.mustBe(ServerActive)
 		}
 		c.said = append(c.said, fmt.Sprintf("%s is %s and was passed over", srv.Name, srv.Status))
+		return nil
+	}
+	if g.Status == GrantRevoked && !g.Wanted && (gone || srv.Status != ServerActive && !g.EndSessions) {
+		c.said = append(c.said, fmt.Sprintf("%s is %s, and was freed of the key before", srv.Name, srv.Status))
 		return nil
 	}
 	if g.ID == "" {
@@ -204,15 +223,18 @@ func (c *changes) begin(t *txn) (*Action, error) {
 
 // catchUp asks for what was put off until the server would be active.
 func (c *core) catchUp(t *txn, srv *Server) error {
-	put := map[GrantStatus]Kind{GrantPending: KindSyncKey, GrantRevoking: KindRevokeKey}
-	for g, err := range grantsIn(t, GrantFilter{Server: srv.ID, Status: slices.Collect(maps.Keys(put))}) {
+	for g, err := range grantsIn(t, GrantFilter{Server: srv.ID, Status: []GrantStatus{GrantPending, GrantRevoking}}) {
 		if err != nil {
 			return err
 		}
 		if g.Action != "" {
 			continue
 		}
-		a := grantAction(g, put[g.Status], "")
+		part := KindSyncKey
+		if g.Status == GrantRevoking {
+			part = g.revocation()
+		}
+		a := grantAction(g, part, "")
 		g.Action, g.Failure = a.ID, ""
 		if err := c.add(t, a); err != nil {
 			return err

@@ -216,7 +216,7 @@ func badKeys() map[string]refusal {
 		}}
 	}
 	cases := map[string]refusal{
-		"key there already":      add(forge.ErrConflict, "fingerprint", forge.KeyOpts{Name: "again", Public: keyLine + " another comment"}),
+		"key there already":      add(forge.ErrConflict, "public", forge.KeyOpts{Name: "again", Public: keyLine + " another comment"}),
 		"key without a name":     add(forge.ErrInvalid, "name", forge.KeyOpts{Public: otherLine}),
 		"key's name":             add(forge.ErrInvalid, "name", forge.KeyOpts{Name: "a\nb", Public: otherLine}),
 		"key's labels":           add(forge.ErrInvalid, "labels", forge.KeyOpts{Name: "a", Public: otherLine, Labels: map[string]string{"-": ""}}),

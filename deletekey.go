@@ -33,7 +33,11 @@ func (s *Keys) Delete(ctx context.Context, id string) (action *Action, err error
 			if err != nil {
 				return err
 			}
-			if err := c.grant(t, srv, g, KindRevokeKey, false); err != nil {
+			part := KindRevokeKey
+			if g.Status == GrantRevoking {
+				part = g.revocation()
+			}
+			if err := c.grant(t, srv, g, part, false); err != nil {
 				return err
 			}
 		}
@@ -41,6 +45,15 @@ func (s *Keys) Delete(ctx context.Context, id string) (action *Action, err error
 		return err
 	})
 	return action, err
+}
+
+// notDeleted refuses to give a key that is being taken away for good.
+func notDeleted(t *txn, key *Key) error {
+	a, err := firstAction(t, ActionFilter{Subject: Subject{SubjectKey, key.ID}, Kind: KindDeleteKey, Open: true})
+	if err != nil || a == nil {
+		return err
+	}
+	return badState("the key is being deleted by action %s: cancel that first", a.ID)
 }
 
 // dropKey removes the key that an action revoked everywhere, or says where it may

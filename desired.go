@@ -1,7 +1,9 @@
 package forge
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,6 +14,14 @@ import (
 type desired struct {
 	server *Server
 	grants []*Grant
+}
+
+func desiredOf(tx Tx, server string) (*desired, error) {
+	srv, err := tx.Servers().Get(server)
+	if err != nil {
+		return nil, err
+	}
+	return desiredOn(tx, srv)
 }
 
 func desiredOn(tx Tx, srv *Server) (*desired, error) {
@@ -62,47 +72,70 @@ func (d *desired) users(only string) []string {
 	return slices.Compact(users)
 }
 
+// same reports whether nothing was asked for since, and nothing has ended.
+func (d *desired) same(since *desired) bool {
+	return slices.Equal(d.server.controlKeys(), since.server.controlKeys()) &&
+		slices.EqualFunc(d.grants, since.grants, func(a, b *Grant) bool {
+			return a.ID == b.ID && a.Action == b.Action && a.Status == b.Status && a.Wanted == b.Wanted
+		})
+}
+
 // settled reports whether nothing is under way that will change the grant.
 func (g *Grant) settled() bool { return g.Status != GrantPending && g.Status != GrantRevoking }
 
+// material is the key in its line without options, which alone sshd compares: the
+// word before it may be another name of its kind.
+func material(public string) string {
+	words := strings.Fields(public)
+	if len(words) < 2 {
+		return ""
+	}
+	return words[1]
+}
+
+// unreadFiles says why files were not read, by their users. What is in them, nobody
+// knows.
+type unreadFiles map[string]error
+
+func (u unreadFiles) err() error {
+	if len(u) == 0 {
+		return nil
+	}
+	var why []string
+	for _, user := range slices.Sorted(maps.Keys(u)) {
+		why = append(why, user+": "+u[user].Error())
+	}
+	return fmt.Errorf("read the keys of %s", strings.Join(why, "; "))
+}
+
 // differ returns how what is on the server differs from what was granted. A change
 // that is under way is no difference.
-func (d *desired) differ(only string, files []authorizedkeys.File) (found []KeyDrift, err error) {
-	there := map[string]map[string]bool{} // by user, key
-	var unread []string
+func (d *desired) differ(only string, files []authorizedkeys.File) (found []KeyDrift, unread unreadFiles) {
+	there := map[string]map[string]bool{} // by user, material
+	unread = unreadFiles{}
 	for _, file := range files {
 		if only != "" && file.User != only {
 			continue
 		}
-		if file.Err != nil {
-			if d.wants(file.User) {
-				unread = append(unread, file.User+": "+file.Err.Error())
-			}
+		if file.Err != nil && (d.wants(file.User) || !errors.Is(file.Err, authorizedkeys.ErrNoUser)) {
+			unread[file.User] = file.Err
 			continue
 		}
 		there[file.User] = map[string]bool{}
 		for _, line := range file.Lines {
-			public := line.Type + " " + line.Base64
-			there[file.User][public] = true
-			if k, differs := d.line(file.User, public, line); differs {
+			there[file.User][line.Base64] = true
+			if k, differs := d.line(file.User, line); differs {
 				found = append(found, k)
 			}
 		}
 	}
 	for _, g := range d.grants {
-		if !g.Wanted || !g.settled() || only != "" && g.User != only || there[g.User][g.Public] || unreadFile(files, g.User) {
+		if !g.Wanted || !g.settled() || only != "" && g.User != only || there[g.User][material(g.Public)] || unread[g.User] != nil {
 			continue
 		}
 		found = append(found, KeyDrift{User: g.User, State: DriftMissing, Key: g.Key, Fingerprint: fingerprint(g.Public)})
 	}
-	if len(unread) > 0 {
-		err = fmt.Errorf("read the keys of %s", strings.Join(unread, "; "))
-	}
-	return found, err
-}
-
-func unreadFile(files []authorizedkeys.File, user string) bool {
-	return slices.ContainsFunc(files, func(f authorizedkeys.File) bool { return f.User == user && f.Err != nil })
+	return found, unread
 }
 
 func (d *desired) wants(user string) bool {
@@ -110,14 +143,18 @@ func (d *desired) wants(user string) bool {
 }
 
 // line says what is wrong with a line, if anything is.
-func (d *desired) line(user, public string, line authorizedkeys.Line) (k KeyDrift, differs bool) {
-	k = KeyDrift{User: user, State: DriftUnknown, Key: line.ID, Fingerprint: line.Fingerprint, Comment: line.Comment, Line: line.Number}
-	if user == d.server.User && slices.ContainsFunc(d.server.controlKeys(), func(own string) bool { return strings.HasPrefix(own+" ", public+" ") }) {
+func (d *desired) line(user string, line authorizedkeys.Line) (k KeyDrift, differs bool) {
+	k = KeyDrift{
+		User: user, State: DriftUnknown, Fingerprint: line.Fingerprint,
+		Options: line.Options, Comment: line.Comment, Line: line.Number,
+	}
+	own := func(public string) bool { return material(public) == line.Base64 }
+	if user == d.server.User && slices.ContainsFunc(d.server.controlKeys(), own) {
 		return k, false
 	}
 	differs = !line.Unmanaged
 	for _, g := range d.grants {
-		if g.User != user || g.Public != public {
+		if g.User != user || material(g.Public) != line.Base64 {
 			continue
 		}
 		if g.Wanted || !g.settled() {

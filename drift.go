@@ -25,9 +25,10 @@ const (
 type KeyDrift struct {
 	User        string // unix user
 	State       DriftState
-	Key         string // id of the key, where it is one of forge's
+	Key         string // id of the key, where it was ever granted there
 	Fingerprint string // SHA256
-	Comment     string // of the line
+	Options     string // of the line, as "from=..."; at most 4 KiB
+	Comment     string // of the line, at most 255 bytes; whoever wrote it may claim what he likes
 	Line        int    // in the file, from 1; 0 where it is missing
 }
 
@@ -43,6 +44,7 @@ type Drift struct {
 const (
 	driftAtOnce  = 64
 	driftTimeout = 20 * time.Second // for one server
+	driftLooks   = 5                // at one server, where something is changed meanwhile
 )
 
 // Drift compares the keys on servers with what was granted, and yields each server
@@ -122,12 +124,31 @@ func (c *core) drift(ctx context.Context, d *desired, only string) *Drift {
 	}
 	ctx, cancel := context.WithTimeout(ctx, driftTimeout)
 	defer cancel()
-	files, err := c.readKeys(ctx, d, only)
-	if err != nil {
-		found.Err = c.maskExit(context.WithoutCancel(ctx), d.server, "root", err)
-		return found
+	for range driftLooks {
+		files, err := c.readKeys(ctx, d, only)
+		if err != nil {
+			found.Err = c.maskExit(context.WithoutCancel(ctx), d.server, "root", err)
+			return found
+		}
+		var unread unreadFiles
+		found.Keys, unread = d.differ(only, files)
+		if found.Err = unread.err(); len(found.Keys) == 0 {
+			return found
+		}
+		var now *desired
+		err = c.Store.View(ctx, func(tx Tx) (err error) {
+			now, err = desiredOf(tx, d.server.ID)
+			return err
+		})
+		if err != nil {
+			found.Keys, found.Err = nil, err
+			return found
+		}
+		if now.same(d) {
+			return found
+		}
+		d = now // something was changed between the two, which is no difference
 	}
-	found.Keys, found.Err = d.differ(only, files)
 	return found
 }
 

@@ -39,7 +39,7 @@ func (s *Keys) Enforce(ctx context.Context, on Selector, opts *EnforceOpts) (act
 		input.Unknown, input.Keep = opts.Unknown, slices.Clone(opts.Keep)
 	}
 	for i, line := range input.Keep {
-		public, err := validate.PublicKey("keep", line)
+		public, err := validate.PublicKey(fmt.Sprintf("keep[%d]", i), line)
 		if err != nil {
 			return nil, asInvalid(err)
 		}
@@ -61,6 +61,9 @@ func (f *Forge) everywhere(ctx context.Context, on Selector, kind, part Kind, in
 				return err
 			}
 		}
+		if len(servers) == 0 {
+			c.said = append(c.said, "there is nothing to do: no server was selected")
+		}
 		action, err = c.begin(t)
 		return err
 	})
@@ -70,11 +73,8 @@ func (f *Forge) everywhere(ctx context.Context, on Selector, kind, part Kind, in
 // enforce reads what is on the server, and changes what differs.
 func (c *core) enforce(ctx context.Context, w *work) error {
 	var d *desired
-	err := w.view(ctx, func(tx Tx) error {
-		srv, err := tx.Servers().Get(w.action.Server)
-		if err == nil {
-			d, err = desiredOn(tx, srv)
-		}
+	err := w.view(ctx, func(tx Tx) (err error) {
+		d, err = desiredOf(tx, w.action.Server)
 		return err
 	})
 	if err != nil {
@@ -95,7 +95,7 @@ func (c *core) enforce(ctx context.Context, w *work) error {
 	w.done = func(t *txn) error { return d.enforced(t, only) }
 	changes := d.changes(found, w.action.Input)
 	if len(changes) == 0 {
-		return unread
+		return unread.err()
 	}
 	cmd, err := changes.Command()
 	if err != nil {
@@ -116,7 +116,7 @@ func (c *core) enforce(ctx context.Context, w *work) error {
 	if readErr != nil {
 		return readErr
 	}
-	return unread
+	return unread.err()
 }
 
 // changes are what brings the users with a difference in step.
@@ -134,17 +134,26 @@ func (d *desired) changes(found []KeyDrift, input Input) (changes authorizedkeys
 				change.Keep = append(change.Keep, d.server.controlKeys()...)
 			}
 		}
+		revoked := map[string]string{} // lines by their material
+		var stays []string
 		for _, g := range d.grants {
 			switch {
 			case g.User != k.User:
+				continue
 			case !g.settled(): // its own action sees to it
 				change.Keep = append(change.Keep, g.Public)
 			case g.Wanted:
 				change.Add = append(change.Add, authorizedkeys.Key{ID: g.Key, Line: g.Public})
 			default:
-				change.Remove = append(change.Remove, g.Public)
+				revoked[material(g.Public)] = g.Public
+				continue
 			}
+			stays = append(stays, material(g.Public))
 		}
+		for _, key := range stays { // the same key was granted more than once
+			delete(revoked, key)
+		}
+		change.Remove = slices.Sorted(maps.Values(revoked))
 	}
 	for _, user := range slices.Sorted(maps.Keys(byUser)) {
 		changes = append(changes, *byUser[user])

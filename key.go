@@ -1,6 +1,7 @@
 package forge
 
 import (
+	"fmt"
 	"maps"
 	"time"
 )
@@ -27,6 +28,9 @@ func (k *Key) Clone() *Key {
 	c.Labels = maps.Clone(k.Labels)
 	return &c
 }
+
+// told is a key by its name and id.
+func (k *Key) told() string { return fmt.Sprintf("%q (%s)", k.Name, k.ID) }
 
 // KeyFilter selects keys.
 type KeyFilter struct {
@@ -67,7 +71,19 @@ type Grant struct {
 	Status  GrantStatus
 	Failure string
 
+	// EndSessions says that it is taken away with the sessions that were begun
+	// with it.
+	EndSessions bool
+
 	Created, Synced, Revoked time.Time
+}
+
+// revocation is the part that takes the grant back as it was asked for.
+func (g *Grant) revocation() Kind {
+	if g.EndSessions {
+		return KindCutKey
+	}
+	return KindRevokeKey
 }
 
 // Clone returns a copy.

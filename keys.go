@@ -19,7 +19,8 @@ type KeyOpts struct {
 }
 
 // Add adds a key. It puts it on no server: see Sync. Keys are ed25519, ecdsa,
-// rsa of 2048 to 8192 bits, or such of a security key.
+// rsa of 2048 to 8192 bits, or such of a security key. A key that the owner has
+// already is of class ErrConflict, as is an idempotency key of another one.
 func (s *Keys) Add(ctx context.Context, opts KeyOpts) (*Key, error) {
 	if _, err := s.f.ask(ctx, "Keys.Add"); err != nil {
 		return nil, err
@@ -47,8 +48,19 @@ func (s *Keys) Add(ctx context.Context, opts KeyOpts) (*Key, error) {
 			return err
 		}
 		if known != nil {
+			if known.Fingerprint != key.Fingerprint {
+				return &Error{Class: ErrConflict, Field: "idempotency_key", Rule: "was used for another key, " + known.told()}
+			}
 			key = known
 			return nil
+		}
+		known, err = madeBefore(t.Keys(), key.Fingerprint, KeyFilter{Owner: key.Owner, Fingerprint: key.Fingerprint},
+			key.Owner, func(k *Key) string { return k.Owner })
+		if err != nil {
+			return err
+		}
+		if known != nil {
+			return &Error{Class: ErrConflict, Field: "public", Rule: "is there already, as " + known.told()}
 		}
 		key.Created = t.Now()
 		return t.Keys().Insert(key)

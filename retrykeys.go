@@ -8,7 +8,8 @@ import (
 // Retry takes up what failed, or was cancelled, of an action over many servers that
 // has ended: Sync, Revoke, Delete, Enforce or RotateControl. It returns a new action
 // of the same kind with those parts alone, but for grants that were changed again
-// since. Where none is left, it returns an error of class ErrState.
+// since and servers where the same was asked for since. Where none is left, it returns
+// an error of class ErrState.
 func (s *Keys) Retry(ctx context.Context, actionID string) (action *Action, err error) {
 	if _, err := s.f.ask(ctx, "Keys.Retry", Subject{SubjectAction, actionID}); err != nil {
 		return nil, err
@@ -49,6 +50,9 @@ func (c *changes) again(t *txn, part *Action) error {
 		return err
 	}
 	if part.Subject.Kind != SubjectGrant {
+		if taken, err := takenUp(t, part); taken || err != nil {
+			return err
+		}
 		return c.server(srv, part.Kind, part.Input, false)
 	}
 	g, err := orNone(t.Grants().Get(part.Subject.ID))
@@ -56,6 +60,16 @@ func (c *changes) again(t *txn, part *Action) error {
 		return err
 	}
 	return c.grant(t, srv, g, part.Kind, false)
+}
+
+// takenUp reports whether the same was asked for on the server since, and is under
+// way or done.
+func takenUp(t *txn, part *Action) (bool, error) {
+	since := ActionFilter{Server: part.Server, Kind: part.Kind, Status: []ActionStatus{ActionPending, ActionRunning, ActionFinished}}
+	found, err := t.Actions().List(since, Page{Limit: MaxPage, After: part.ID})
+	return slices.ContainsFunc(found, func(a *Action) bool {
+		return a.Input.User == part.Input.User && a.Input.Unknown == part.Input.Unknown && slices.Equal(a.Input.Keep, part.Input.Keep)
+	}), err
 }
 
 // server asks for a part on a server that is no change of one grant. It is done on

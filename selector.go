@@ -12,7 +12,9 @@ type Selector struct {
 	Servers []string          // by their ids
 	Labels  map[string]string // those that have all of these
 	All     bool              // every one
-	User    string            // unix user. Defaults to "forge", where one is needed.
+	// User is the unix user. By default, a key is given to "forge", and is taken
+	// from every user who has it.
+	User string
 }
 
 // named reports whether the servers were asked for one by one, so that each has

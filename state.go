@@ -45,7 +45,7 @@ var (
 		GrantSynced:   {GrantPending, GrantRevoking},
 		GrantFailed:   {GrantPending, GrantRevoking},
 		GrantRevoking: {GrantRevoked, GrantFailed, GrantPending},
-		GrantRevoked:  {GrantPending},
+		GrantRevoked:  {GrantPending, GrantRevoking},
 	}
 )
 

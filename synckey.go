@@ -20,6 +20,7 @@ func (c *core) editKeys(ctx context.Context, w *work, add bool) error {
 		return err
 	}
 	var g *Grant
+	var shared bool
 	err = w.view(ctx, func(tx Tx) error {
 		g, err = tx.Grants().Get(w.action.Subject.ID)
 		if err != nil {
@@ -29,8 +30,11 @@ func (c *core) editKeys(ctx context.Context, w *work, add bool) error {
 			return fmt.Errorf("%w: the grant was changed again since", errGone)
 		}
 		known, err := g.complete(tx)
-		if err == nil && !known {
+		switch {
+		case err == nil && !known:
 			err = fmt.Errorf("%w: the key of the grant", errGone)
+		case err == nil && !add:
+			shared, err = g.shared(tx)
 		}
 		return err
 	})
@@ -39,6 +43,9 @@ func (c *core) editKeys(ctx context.Context, w *work, add bool) error {
 	}
 	if err := w.stage(ctx, "keys"); err != nil {
 		return err
+	}
+	if shared {
+		return w.say(ctx, "the key stays, as another grant lets the same one in")
 	}
 	change := authorizedkeys.Change{User: w.action.Input.User, Home: srv.Bare}
 	if add {
@@ -56,6 +63,23 @@ func (c *core) editKeys(ctx context.Context, w *work, add bool) error {
 		return c.endSessions(ctx, w, srv, g)
 	}
 	return nil
+}
+
+// shared reports whether another grant lets the same key in, as another account or
+// under another id.
+func (g *Grant) shared(tx Tx) (bool, error) {
+	for other, err := range grantsIn(tx, GrantFilter{Server: g.Server, User: g.User}) {
+		if err != nil {
+			return false, err
+		}
+		if _, err := other.complete(tx); err != nil {
+			return false, err
+		}
+		if other.ID != g.ID && other.Wanted && material(other.Public) == material(g.Public) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // endSessions ends what was begun with a key that opens nothing any more.

@@ -59,7 +59,7 @@ printf '%s\n' "$2 bob again" "# a comment" "from=\"10.0.0.0/8\" $3 by hand" "$4 
 	want[h.Name] = []forge.KeyDrift{
 		{User: "deploy", State: forge.DriftMissing, Key: ada.key.ID, Fingerprint: ada.key.Fingerprint},
 		{User: "deploy", State: forge.DriftReturned, Key: bob.key.ID, Fingerprint: bob.key.Fingerprint, Comment: "bob again", Line: 2},
-		{User: "deploy", State: forge.DriftUnknown, Fingerprint: eve.key.Fingerprint, Comment: "by hand", Line: 4},
+		{User: "deploy", State: forge.DriftUnknown, Fingerprint: eve.key.Fingerprint, Options: `from="10.0.0.0/8"`, Comment: "by hand", Line: 4},
 	}
 	require.Equal(t, want, fleets(w.drift(all)))
 	require.Equal(t, want, fleets(w.drift(deploy)))

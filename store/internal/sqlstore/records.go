@@ -60,7 +60,7 @@ func (d *Dialect) key(k *forge.Key) []field {
 func (d *Dialect) grant(g *forge.Grant) []field {
 	return []field{
 		{"id", &g.ID}, {"owner", &g.Owner}, {"key", &g.Key}, {"server", &g.Server}, {"unix_user", &g.User},
-		{"public", &g.Public}, {"wanted", &g.Wanted}, {"action", &g.Action}, {"status", &g.Status}, {"failure", &g.Failure},
+		{"public", &g.Public}, {"wanted", &g.Wanted}, {"end_sessions", &g.EndSessions}, {"action", &g.Action}, {"status", &g.Status}, {"failure", &g.Failure},
 		{"created", d.time(&g.Created)}, {"synced", d.time(&g.Synced)}, {"revoked", d.time(&g.Revoked)},
 	}
 }

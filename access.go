@@ -44,6 +44,8 @@ func (s *Keys) Revoke(ctx context.Context, keyID string, on Selector, opts *Revo
 	return s.change(ctx, keyID, on, KindRevokeKeys, part)
 }
 
+const noneSelected = "there is nothing to do: no server was selected"
+
 // change asks for a change of a key on each of the servers.
 func (s *Keys) change(ctx context.Context, keyID string, on Selector, kind, part Kind) (parent *Action, err error) {
 	if err := on.check(); err != nil {
@@ -87,8 +89,11 @@ func (s *Keys) change(ctx context.Context, keyID string, on Selector, kind, part
 				}
 			}
 		}
-		if len(c.parts)+len(c.said) == 0 {
-			c.said = append(c.said, fmt.Sprintf("there is nothing to do: of %d servers that were selected, none lets the key in", len(servers)))
+		switch {
+		case len(servers) == 0:
+			c.said = append(c.said, noneSelected)
+		case len(c.parts)+len(c.said) == 0:
+			c.said = append(c.said, fmt.Sprintf("there is nothing to do: none of the %d servers lets the key in", len(servers)))
 		}
 		parent, err = c.begin(t)
 		return err

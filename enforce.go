@@ -62,7 +62,7 @@ func (f *Forge) everywhere(ctx context.Context, on Selector, kind, part Kind, in
 			}
 		}
 		if len(servers) == 0 {
-			c.said = append(c.said, "there is nothing to do: no server was selected")
+			c.said = append(c.said, noneSelected)
 		}
 		action, err = c.begin(t)
 		return err

@@ -83,8 +83,8 @@ func TestRevokeFromEveryUser(t *testing.T) {
 
 		// What selects nothing says so.
 		for said, on := range map[string]forge.Selector{
-			"there is nothing to do: of 2 servers that were selected, none lets the key in": all,
-			"there is nothing to do: of 0 servers that were selected, none lets the key in": {Labels: map[string]string{"no": "such"}},
+			"there is nothing to do: none of the 2 servers lets the key in": all,
+			"there is nothing to do: no server was selected":                {Labels: map[string]string{"no": "such"}},
 		} {
 			a, err := r.Keys.Revoke(t.Context(), r.key.ID, on, nil)
 			require.NoError(t, err)

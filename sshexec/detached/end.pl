@@ -13,12 +13,18 @@ $code && chdir $run or exit 0;
 # power loss, says interrupted.
 my $cut = "$code $status" ne 'exited 0' && `systemctl is-system-running` eq "stopping\n";
 
-my ($WRONLY_CREAT, $SYNC) = (0101, 04010000);
-my $synced = sysopen my $out, 'status.new', $WRONLY_CREAT | $SYNC, 0600;
-# Some containers are kept from O_SYNC, but not from sync(1).
-$synced or sysopen $out, 'status.new', $WRONLY_CREAT, 0600;
-syswrite $out, sprintf("%-63s\n", "$code $status $result");    # in place: the disk may be full
-$synced or system 'sync', 'status.new';
+# The status is on the disk before its name is: whoever looks gives it that where the
+# name was lost.
+my $written = !$cut && do {
+	my ($WRONLY_CREAT, $SYNC) = (0101, 04010000);
+	my $text = sprintf "%-63s\n", "$code $status $result";
+	my $out;
+	my $synced = sysopen $out, 'status.new', $WRONLY_CREAT | $SYNC, 0600;
+	# Some containers are kept from O_SYNC, but not from sync(1).
+	$synced or sysopen $out, 'status.new', $WRONLY_CREAT, 0600;
+	# In place: the disk may be full.
+	(syswrite($out, $text) // 0) == length $text && ($synced || system('sync', 'status.new') == 0);
+};
 unlink qw(script launch supervise end environ), $unit_file // ();
 if (opendir my $files, 'files') {
 	unlink map { "files/$_" } readdir $files;
@@ -27,5 +33,5 @@ if (opendir my $files, 'files') {
 if ($cut) {
 	unlink 'status.new';
 } else {
-	rename 'status.new', 'status';
+	$written && rename 'status.new', 'status' or exit 1;    # systemd remembers what failed
 }

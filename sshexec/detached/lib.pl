@@ -18,11 +18,17 @@ sub tell_client {
 	print STDERR "forge-run: $_[0]\n";
 }
 
+# refuse ends this process. Of a run that has its claim it tells nothing that could
+# pass for a start that was refused.
 sub refuse {
 	my ($why) = @_;
 	$why =~ s/\n+\z//;
 	$why =~ s/\n/; /g;
-	tell_client("refused $why");
+	if (claimed()) {
+		print STDERR "$why\n";
+	} else {
+		tell_client("refused $why");
+	}
 	exit 1;
 }
 
@@ -69,11 +75,14 @@ sub within {
 	return $done;
 }
 
-# hold keeps starts and stops of one run apart. The lock is the directory itself.
+# hold keeps starts, stops and ends of one run apart. The lock is the directory
+# itself. It reports whether this process did not have it already.
 sub hold {
+	return 0 if $lock && defined fileno $lock;
 	directory($run);
 	open $lock, '<', $run or refuse("cannot store the run: open $run: $!");
 	within(60, sub { flock $lock, $LOCK_EX }) or refuse('another start or stop of the run takes too long');
+	return 1;
 }
 
 # directory makes a directory of the runs where there is none.
@@ -107,33 +116,74 @@ sub entries {
 # look sets the state: unknown, running, barred, interrupted, or what the status
 # file says, as "exited 0 success", "killed TERM signal", "dumped SEGV core-dump".
 sub look {
+	judge();
+	return if $state ne 'interrupted';
+	my $new = hold();
+	judge();
+	settle() if $state eq 'interrupted';
+	close $lock if $new;
+}
+
+# judge sets the state as the files and the keeper tell it. A keeper makes the claim,
+# so only a claim from before it was asked for is one that nobody keeps.
+sub judge {
 	return if ended();
+	my $claimed = claimed();
 	if (-l "$run/claim") {
 		$state = 'barred';
 	} elsif (alive()) {
 		$state = 'running';
-	} elsif (ended()) {    # the status is written before its keeper goes
-		return;
-	} elsif (claimed()) {
-		$state = 'interrupted';
-		discard();
-	} else {
-		$state = 'unknown';
+	} elsif (!ended()) {    # the status is written before its keeper goes
+		$state = $claimed ? 'interrupted' : 'unknown';
 	}
 }
 
+# ended reports whether there is a status, and sets the state to it.
 sub ended {
-	open my $status, '<', "$run/status" or return 0;
-	(<$status> // '') =~ /^(.*?) *\n/ or return 0;
-	$state = $1;
+	my $status = status('status') // return 0;
+	$state = $status;
 	return 1;
 }
 
-# report says the state and the size of the log. It comes last.
+# status reads a status file. It is blank until the end.
+sub status {
+	open my $status, '<', "$run/$_[0]" or return;
+	return (<$status> // '') =~ /^(\S.*?) *\n/ ? $1 : undef;
+}
+
+# settle ends a run that nobody keeps, under its lock: as its keeper wrote and had no
+# time to name, or as systemd remembers its main process. Else nobody saw its end.
+sub settle {
+	if (defined status('status.new') || $systemd && recall()) {
+		rename "$run/status.new", "$run/status" or refuse("write $run/status: $!");
+		ended();
+	}
+	discard();
+	unload();
+}
+
+# recall writes the status where systemd ended the last process of the run too, as it
+# does when the disk takes too long. It forgets a unit that failed when it goes down.
+sub recall {
+	my %unit = output('systemctl', 'show', '--property=ExecMainCode,ExecMainStatus,Result', '--', $unit) =~ /^(\w+)=(.+)$/mg;
+	my $code = $unit{ExecMainCode} // refuse("systemd does not tell of $unit");
+	$code = (undef, 'exited', 'killed', 'dumped')[$code] // return 0;
+	my $status = $unit{ExecMainStatus};
+	chomp($status = output('bash', '-c', "kill -l $status")) if $code ne 'exited';
+	return 0 if "$code $status" ne 'exited 0' && output('systemctl', 'is-system-running') eq "stopping\n";
+	my $out;
+	open $out, '+<', "$run/status.new" or open $out, '>', "$run/status.new" or refuse("write $run/status.new: $!");
+	print {$out} sprintf "%-63s\n", "$code $status $unit{Result}";
+	close $out && output('sync', "$run/status.new") eq '' or refuse("write $run/status.new: $!");
+	return 1;
+}
+
+# report says the state and the size of the log. It comes last. (What was interrupted
+# is unloaded under the lock.)
 sub report {
 	my $size = -s "$run/log" || 0;
 	tell_client("state $size $state");
-	unload() unless $state =~ /^(?:unknown|running|barred)\z| success\z/;
+	unload() unless $state =~ /^(?:unknown|running|barred|interrupted)\z| success\z/;
 }
 
 # unload makes systemd forget a unit that failed: all there is to know is in the

@@ -15,6 +15,7 @@ type report struct {
 	refused string
 	fenced  bool
 	busy    bool
+	broken  string // why the fence could not be asked
 	shrunk  bool
 	whole   bool // the last line came
 	line    []byte
@@ -40,6 +41,8 @@ func (r *report) read(line string) {
 	message, ours := strings.CutPrefix(line, "forge-run: ")
 	verb, rest, _ := strings.Cut(message, " ")
 	switch {
+	case !ours && strings.HasPrefix(line, "fence "):
+		r.broken = line
 	case !ours:
 	case verb == "refused":
 		r.refused = rest
@@ -69,8 +72,10 @@ func (r *report) readState(words []string) bool {
 		s.ExitCode, err = strconv.Atoi(words[2])
 	case "killed", "dumped":
 		s.State, s.Signal = RunSignaled, words[2]
-	default:
+	case string(RunUnknown), string(RunRunning), string(RunInterrupted), string(RunBarred):
 		s.State = RunState(words[1])
+	default:
+		return false
 	}
 	if err == nil {
 		r.status = s
@@ -88,10 +93,14 @@ func (r *report) outcome(id string, err error) (RunStatus, error) {
 		err = ErrFenceBusy
 	case r.refused != "":
 		return r.status, &StartError{ID: id, Reason: r.refused}
+	case r.broken != "":
+		return r.status, &StartError{ID: id, Reason: r.broken}
 	case r.shrunk:
 		err = ErrShrunk
-	case err == nil && !r.whole, errors.As(err, &exit) && exit.Signal != "":
+	case err == nil && !r.whole:
 		err = fmt.Errorf("the follower on the server was ended: %w", ErrUnknown)
+	case errors.As(err, &exit): // the run may go on
+		err = fmt.Errorf("the follower on the server was ended: %w: %v", ErrUnknown, exit) //nolint:errorlint // it is no failure of the run
 	}
 	if err != nil {
 		err = fmt.Errorf("run %s: %w", id, err)

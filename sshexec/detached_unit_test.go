@@ -82,6 +82,7 @@ func TestReport(t *testing.T) {
 		"forge-run: state 7 running":     ErrUnknown, // cut off
 		"forge-run: state x running\n":   ErrUnknown,
 		"forge-run: state 7 exited x\n":  ErrUnknown,
+		"forge-run: state 7 asleep\n":    ErrUnknown,
 		"forge-run: state\n":             ErrUnknown,
 		"x forge-run: state 7 running\n": ErrUnknown,
 		"forge-run: fenced\n":            ErrFenced,
@@ -92,6 +93,28 @@ func TestReport(t *testing.T) {
 		_, _ = r.Write([]byte(text))
 		_, err := r.outcome("x", nil)
 		require.ErrorIs(t, err, want, text)
+	}
+}
+
+// A script that failed without a refusal tells nothing of the run.
+func TestReportOfFailure(t *testing.T) {
+	t.Parallel()
+	failed := &ExitError{ExitCode: 1, Stderr: "sudo: no"}
+	for _, text := range []string{"", "sudo: no\n", "forge-run: state 7 running\n"} {
+		r := &report{}
+		_, _ = r.Write([]byte(text))
+		_, err := r.outcome("x", failed)
+		require.ErrorIs(t, err, ErrUnknown, text)
+		require.ErrorContains(t, err, "sudo: no", text)
+		require.NotErrorAs(t, err, new(*ExitError), text)
+	}
+	for text, reason := range map[string]string{
+		"forge-run: refused no\n": "no", "fence k: create k.new: full\n": "fence k: create k.new: full",
+	} {
+		r := &report{}
+		_, _ = r.Write([]byte(text))
+		_, err := r.outcome("x", failed)
+		require.Equal(t, &StartError{ID: "x", Reason: reason}, err)
 	}
 }
 

@@ -12,6 +12,7 @@ sub attach {
 		start($user, $dir, $grace);
 		close Forge::Lock if $key ne '';
 		abandon();
+		@SIG{'HUP', 'INT', 'PIPE', 'TERM'} = ('DEFAULT') x 4;    # a follower that is killed says so
 		waitpid $hastener, 0 if $hastener;
 	}
 	follow($from, $max);

@@ -6,17 +6,19 @@
 # used but $1, $2 and so on: the environment may have one of any name.
 mapfile -d '' -t
 set -- "$1" "${MAPFILE[@]}"
+mapfile -n 1 <"$1/script"
+set -- "$1" "${MAPFILE[0]:0:2}" "${@:2}"
 unset MAPFILE
 exec </dev/null
 export HOME="${HOME:-/}"
-if [[ -n $2 ]]; then
-	cd -- "$2" || exit
+if [[ -n $3 ]]; then
+	cd -- "$3" || exit
 else
 	cd -- "$HOME" 2>/dev/null || cd /
 fi
 unset OLDPWD
-export -- "${@:3}"
-if [[ -x $1/script ]]; then # it has a shebang
+export -- "${@:4}"
+if [[ $2 == '#!' ]]; then
 	exec -- "$1/script"
 fi
 exec -- /bin/bash -euo pipefail "$1/script"

@@ -29,12 +29,14 @@ sub more {
 	return $n > 0;
 }
 
-# The directory of what is received. It goes when this process ends early.
-our ($new, $receiver);
+# The directory of what is received. It goes when this process ends early. As long as
+# it is locked, there is somebody to fill it.
+our ($new, $receiver, $filling);
 
 sub abandon {
 	return if !defined $new || $$ != $receiver;
 	remove($new);
+	close $filling if $filling;
 	undef $new;
 }
 
@@ -48,6 +50,7 @@ sub receive {
 	@SIG{'HUP', 'INT', 'PIPE', 'TERM'} = (sub { exit 1 }) x 4;
 	$new = "$runs/.new.$id." . int rand 2**48;
 	mkdir $_ or refuse("cannot store the script: make $_: $!") for $new, "$new/files";
+	open $filling, '<', $new and flock $filling, $LOCK_EX | $LOCK_NB;
 	within(300, sub {
 		receive_file() while $received ne '' || $unread > 0;
 		return 1;

@@ -1,16 +1,19 @@
-# clean removes what a run that has ended left, but for its claim and status: it
-# never runs again.
+# clean removes what a run that has ended left, or a start that was cut short, but for
+# the claim and the status: it never runs again.
 sub clean {
 	$state = 'unknown';
 	if (-d $run) {
 		hold();
 		look();
-		if ($state ne 'running' && $state ne 'unknown') {
+		if ($state ne 'running') {
 			discard();
-			unlink map { "$run/$_" } qw(log supervisor pgid signaled);
-			remove("$runs/$_") for grep { /^\.new\.\Q$id\E\./ } entries($runs);    # of starts that were killed
+			unlink map { "$run/$_" } @left;
 		}
 		close $lock;
+	}
+	for my $dir (map { "$runs/$_" } grep { /^\.new\.\Q$id\E\./ } entries($runs)) {
+		open my $received, '<', $dir or next;
+		remove($dir) if flock $received, $LOCK_EX | $LOCK_NB;    # who filled it was killed
 	}
 	report();
 }

@@ -13,6 +13,7 @@ our $unit_file = "/run/systemd/system/$unit";
 our $systemd   = -d '/run/systemd/system';
 our ($LOCK_SH, $LOCK_EX, $LOCK_NB) = (1, 2, 4);
 our ($state, $lock);
+our @left      = qw(log supervisor pgid signaled);    # what is there beside, for its keeper and the client
 
 sub tell_client {
 	print STDERR "forge-run: $_[0]\n";

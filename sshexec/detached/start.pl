@@ -14,7 +14,7 @@ sub start {
 		claimed() || unload();    # it may have been asked for, with the answer lost
 		if (!claimed()) {
 			discard();
-			unlink "$run/log";
+			unlink map { "$run/$_" } @left;
 			refuse('cannot start: ' . ($why || 'nothing took the run up, is the disk full?'));
 		}
 		$state = 'running' if -d "$run/claim";    # a look would tell the same

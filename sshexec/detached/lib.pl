@@ -46,7 +46,27 @@ sub alive {
 		return $shown =~ /^Job=[1-9]/m || $shown !~ /^ActiveState=(?:inactive|failed)$/m;    # a job: it waits to be started
 	}
 	open my $supervisor, '<', "$run/supervisor" or return 0;
-	return !flock $supervisor, $LOCK_SH | $LOCK_NB;
+	return !flock($supervisor, $LOCK_SH | $LOCK_NB) || !!group();
+}
+
+# group returns the process group of a script whose supervisor was killed, while any
+# of it lives, and its grace. A group that took the number over is not it: that began
+# at another time, or at another boot.
+sub group {
+	local $/;    # a process may have a line end in its name
+	open my $file, '<', "$run/pgid" or return;
+	my ($group, $begun, $boot, $grace) = (<$file> // '') =~ /^(\d+) (\d+) (\S+) (\d+) *\n/ or return;
+	open my $now, '<', '/proc/sys/kernel/random/boot_id' or return;
+	kill(0, -$group) && <$now> eq "$boot\n" or return;
+	my $lives = 0;
+	for my $pid (grep { /^\d/ } entries('/proc')) {
+		open my $stat, '<', "/proc/$pid/stat" or next;
+		my ($state, $its, $start) = (split ' ', (<$stat> // '') =~ s/.*\) //sr)[0, 2, 19];
+		next if ($its // 0) != $group;
+		return if $pid == $group && $start != $begun;
+		$lives ||= $state !~ /[ZX]/;
+	}
+	return $lives ? ($group, $grace) : ();
 }
 
 # output returns what a command prints.

@@ -63,7 +63,8 @@ sub launch {
 		'bash', "$run/supervise", $run, $uid, $gid, $home, $grace);
 }
 
-# The unit has a file of its own, as that of a transient unit does not survive
+# The claim is on the disk before the script starts: after a power loss it would run
+# again. The unit has a file of its own, as that of a transient unit does not survive
 # the reload that every installed service asks for: systemd 252 writes the
 # condition and the end there in a form that it cannot read again.
 sub describe {
@@ -76,7 +77,7 @@ sub describe {
 		StandardInput=file:$run/environ
 		StandardOutput=append:$run/log
 		StandardError=inherit
-		ExecCondition=+/bin/sh -c 'exec mkdir $run/claim 2>/dev/null'
+		ExecCondition=+/bin/sh -c 'exec 2>/dev/null; mkdir $run/claim && { sync $run $runs || { rmdir $run/claim; exit 1; }; }'
 		ExecStart=/bin/bash $run/launch $run
 		ExecStopPost=+/usr/bin/env LC_ALL=C /usr/bin/perl $run/end $run $unit_file
 		KillMode=control-group

@@ -14,6 +14,11 @@ for file in pgid signaled; do
 	printf '%255s\n' '' >"$file" || exit
 done
 mkdir claim 2>/dev/null || exit
+# It is on the disk before the script starts: after a power loss it would run again.
+if ! sync "$1" "${1%/*}"; then
+	rmdir claim
+	exit 1
+fi
 exec >/dev/null 2>&1 # lets the starter go on
 
 # terminate ends the group: TERM, and KILL for what is left when GRACE is over.

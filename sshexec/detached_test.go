@@ -50,6 +50,16 @@ func TestDetached(t *testing.T) {
 		"stop races start":    testStopRace,
 		"login without root":  testSudo,
 		"killed from outside": testKilled,
+		"looked at too early": testEarlyLook,
+		"killed end":          testKilledEnd,
+		"stop at the end":     testStopAtEnd,
+		"no supervision":      testUnsupervised,
+		"killed supervisor":   testKilledSupervisor,
+		"late supervisor":     testLateSupervisor,
+		"claim not stored":    testUnstoredClaim,
+		"killed follower":     testKilledFollower,
+		"clean a cut start":   testCleanCutStart,
+		"status without name": testUnnamedStatus,
 	}
 	for name, systemd := range map[string]bool{"systemd": true, "no systemd": false} {
 		t.Run(name, func(t *testing.T) {
@@ -145,6 +155,8 @@ func testOutcomes(t *testing.T, b *box) {
 		"kill -TERM $$":                 signaled("TERM"),
 		"kill -KILL $$":                 signaled("KILL"),
 		"kill -HUP $$":                  signaled("HUP"),
+		"kill -INT $$":                  signaled("INT"),
+		"#!/bin/sh\nkill -QUIT $$":      signaled("QUIT"),
 		"false; exit 0":                 exited(1),   // -e
 		": $nothing":                    exited(1),   // -u
 		"false | true":                  exited(1),   // pipefail

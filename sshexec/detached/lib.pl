@@ -46,7 +46,7 @@ sub alive {
 		return $shown =~ /^Job=[1-9]/m || $shown !~ /^ActiveState=(?:inactive|failed)$/m;    # a job: it waits to be started
 	}
 	open my $supervisor, '<', "$run/supervisor" or return 0;
-	return !flock($supervisor, $LOCK_SH | $LOCK_NB) || !!group();
+	return !flock($supervisor, $LOCK_SH | $LOCK_NB) || defined((group())[0]);
 }
 
 # group returns the process group of a script whose supervisor was killed, while any

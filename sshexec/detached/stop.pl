@@ -45,7 +45,7 @@ sub supervises {
 # outlive waits for the end of the group, and reports whether it came in so many
 # seconds.
 sub outlive {
-	for (my $left = $_[0]; group(); $left -= 0.05) {
+	for (my $left = $_[0]; (group())[0]; $left -= 0.05) {
 		return 0 if $left <= 0;
 		select undef, undef, undef, 0.05;
 	}

@@ -103,7 +103,10 @@ func stoppedDeployments(t *testing.T, e *embedder, srv *forge.Server, machine *p
 			e.interrupted(t, a, stopped)
 			s.goesOn(t)
 			require.Empty(t, s.remains(t, cgroup))
-			require.Equal(t, "claim\n", e.bash(t, srv, `ls -A "/var/lib/forge/runs/$1"`, a.Cursor.Run), "it never runs again")
+			// It is cleaned once it has ended.
+			require.Equal(t, "claim\n", e.bash(t, srv, `cd "/var/lib/forge/runs/$1"
+timeout 30 bash -c 'while [[ -e log ]]; do sleep 0.01; done'
+ls -A`, a.Cursor.Run), "it never runs again")
 		})
 	}
 	t.Run("a reboot", func(t *testing.T) { reboot(t, e, s) })

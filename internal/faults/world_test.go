@@ -119,9 +119,11 @@ func (w *world) setMachine(t *testing.T, m *provider.Machine) {
 	w.machine = testmachine.Of(m)
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
-	_, err := w.machine.TryInside(ctx, `until [[ $(systemctl is-system-running 2>/dev/null) =~ ^(running|degraded)$ ]] &&
+	require.Eventually(t, func() bool { // its first process comes a little later than the machine
+		_, err := w.machine.TryInside(ctx, `until [[ $(systemctl is-system-running 2>/dev/null) =~ ^(running|degraded)$ ]] &&
 	systemctl is-active --quiet ssh; do sleep 0.05; done`)
-	require.NoError(t, err)
+		return err == nil
+	}, bound, 10*time.Millisecond)
 }
 
 func (w *world) newSite(t *testing.T, script string) *forge.Site {

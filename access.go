@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Sync lets a key log in to servers as a unix user, by default "forge". The action has a part for
-// each server, of which [Actions.List] gives the states; Retry takes up what
-// failed. The state of each is in its grant as well.
+// Sync lets a key log in to servers as a unix user, by default "forge". The action
+// has a part for each server, of which [Actions.List] gives the states; Retry takes up
+// what failed. The state of each is in its grant as well.
 //
 // A server that is not active yet gets the key when it is. One that is archived
 // or being deleted is refused where it is named, and passed over otherwise, which

@@ -19,12 +19,11 @@ func (s *Keys) Delete(ctx context.Context, id string) (action *Action, err error
 		if err != nil {
 			return err
 		}
-		subject := Subject{SubjectKey, id}
-		action, err = firstAction(t, ActionFilter{Subject: subject, Kind: KindDeleteKey, Open: true})
+		action, err = deletion(t, key)
 		if err != nil || action != nil {
 			return err
 		}
-		c := s.f.newChanges(KindDeleteKey, key.Owner, subject, Input{Keys: []string{id}})
+		c := s.f.newChanges(KindDeleteKey, key.Owner, Subject{SubjectKey, id}, Input{Keys: []string{id}})
 		for g, err := range grantsIn(t, GrantFilter{Key: id, Status: liveGrants()}) {
 			if err != nil {
 				return err
@@ -47,9 +46,14 @@ func (s *Keys) Delete(ctx context.Context, id string) (action *Action, err error
 	return action, err
 }
 
+// deletion is the open action that deletes a key, or nil.
+func deletion(tx Tx, key *Key) (*Action, error) {
+	return firstAction(tx, ActionFilter{Subject: Subject{SubjectKey, key.ID}, Kind: KindDeleteKey, Open: true})
+}
+
 // notDeleted refuses to give a key that is being taken away for good.
-func notDeleted(t *txn, key *Key) error {
-	a, err := firstAction(t, ActionFilter{Subject: Subject{SubjectKey, key.ID}, Kind: KindDeleteKey, Open: true})
+func notDeleted(tx Tx, key *Key) error {
+	a, err := deletion(tx, key)
 	if err != nil || a == nil {
 		return err
 	}

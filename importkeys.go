@@ -94,8 +94,7 @@ func (f *Forge) importKeys(ctx context.Context, document []byte, opts ImportOpts
 	err = f.core.update(ctx, func(t *txn) error {
 		done = &Imported{}
 		for _, public := range doc.Keys {
-			known, err := madeBefore(t.Keys(), public.Fingerprint, KeyFilter{Owner: f.owner, Fingerprint: public.Fingerprint},
-				f.owner, func(k *Key) string { return k.Owner })
+			known, err := sameKey(t, f.owner, public.Fingerprint)
 			if err != nil {
 				return err
 			}

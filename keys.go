@@ -54,8 +54,7 @@ func (s *Keys) Add(ctx context.Context, opts KeyOpts) (*Key, error) {
 			key = known
 			return nil
 		}
-		known, err = madeBefore(t.Keys(), key.Fingerprint, KeyFilter{Owner: key.Owner, Fingerprint: key.Fingerprint},
-			key.Owner, func(k *Key) string { return k.Owner })
+		known, err = sameKey(t, key.Owner, key.Fingerprint)
 		if err != nil {
 			return err
 		}
@@ -69,6 +68,12 @@ func (s *Keys) Add(ctx context.Context, opts KeyOpts) (*Key, error) {
 		return nil, err
 	}
 	return key, nil
+}
+
+// sameKey is the key of a fingerprint that the owner has, or nil.
+func sameKey(tx Tx, owner, fingerprint string) (*Key, error) {
+	return madeBefore(tx.Keys(), fingerprint, KeyFilter{Owner: owner, Fingerprint: fingerprint}, owner,
+		func(k *Key) string { return k.Owner })
 }
 
 // Get returns a key.

@@ -1,8 +1,6 @@
 package main
 
-import (
-	"context"
-)
+import "context"
 
 // syncFew lets a new key log in to the servers of a small fleet as root. What the
 // peers do on a host is the least that has to be done there.

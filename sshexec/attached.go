@@ -4,11 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,14 +19,8 @@ var ErrFenceBusy = errors.New("another command holds the fence of this server")
 //go:embed stop.pl
 var stopScript string
 
-const (
-	// What the server gets to end a command whose context is done.
-	stopTimeout = 5 * time.Second
-	// A child that the script left behind may hold its output open: once the
-	// script has ended, this long without output, or this long in all.
-	drainQuiet = time.Second
-	drainMost  = 10 * time.Second
-)
+// stopTimeout is what the server gets to end a command whose context is done.
+const stopTimeout = 5 * time.Second
 
 // Run runs a command and waits for its end. When it exits with 0 the error is
 // nil. Otherwise:
@@ -36,7 +28,8 @@ const (
 //   - *ExitError, with the Result: it failed, or was ended by a signal.
 //   - ErrFenced, ErrFenceBusy: the fence refused it. Nothing ran.
 //   - ErrInvalid, ErrTooLarge, *ConnectError: it was not started. Nothing ran.
-//   - ErrUnknown: the connection was lost, and what became of it is not known.
+//   - ErrUnknown: the connection was lost, and what became of it or what it
+//     printed is not known.
 //   - The context's error: its processes were stopped, for which Run takes at
 //     most 5 seconds more. When the server did not confirm it, the error is
 //     ErrUnknown as well.
@@ -100,12 +93,9 @@ type attached struct {
 	drained        chan struct{} // closed when the outputs are at their end
 	ended          chan struct{} // closed when the command is, or the session is lost
 	exit           *exit         // valid when ended; nil: not known
+	closed         chan struct{} // closed when the session is
+	lost           bool          // valid when closed: its connection was lost before
 	refused        atomic.Bool   // the server runs no commands
-}
-
-type exit struct {
-	code   int
-	signal string
 }
 
 // start sends a command to the server.
@@ -125,6 +115,7 @@ func (c *Client) start(ctx context.Context, cmd Command, token string) (*attache
 		stderr:  &sink{to: cmd.Stderr},
 		drained: make(chan struct{}),
 		ended:   make(chan struct{}),
+		closed:  make(chan struct{}),
 	}
 	line, err := cmd.line(s.conn.target.User, token, a.mark)
 	if err != nil {
@@ -180,95 +171,7 @@ func (a *attached) requests() {
 	if a.exit == nil {
 		close(a.ended)
 	}
+	a.lost = a.conn.wire.over.Load()
+	close(a.closed)
 	a.release()
-}
-
-func parseExit(req *ssh.Request) *exit {
-	switch req.Type {
-	case "exit-status":
-		if len(req.Payload) == 4 {
-			return &exit{code: int(binary.BigEndian.Uint32(req.Payload))}
-		}
-	case "exit-signal":
-		var msg struct {
-			Signal         string
-			Core           bool
-			Text, Language string
-		}
-		if ssh.Unmarshal(req.Payload, &msg) == nil {
-			return &exit{code: -1, signal: msg.Signal}
-		}
-	}
-	return nil
-}
-
-// finish waits for the rest of the output, closes the session, and says what
-// became of the command.
-func (a *attached) finish(ctx context.Context) (*Result, error) {
-	cut := !a.drain(ctx)
-	a.close()
-	a.stdout.close()
-	a.stderr.close()
-	var end *exit
-	select {
-	case <-a.ended:
-		end = a.exit
-	default:
-	}
-	switch {
-	case a.refused.Load():
-		return nil, &ConnectError{Addr: a.conn.target.Addr, Stage: StageSession, Err: errors.New("the server refused to run a command")}
-	case end == nil:
-		return nil, fmt.Errorf("%s: %w", a.conn.target.Addr, ErrUnknown)
-	case end.code == 97 && strings.Contains(a.stderr.end(), a.mark+" fenced"):
-		return nil, ErrFenced
-	case end.code == 98 && strings.Contains(a.stderr.end(), a.mark+" busy"):
-		return nil, ErrFenceBusy
-	}
-	result := &Result{
-		ExitCode:  end.code,
-		Signal:    end.signal,
-		Stdout:    a.stdout.head,
-		Stderr:    a.stderr.head,
-		Truncated: cut || a.stdout.truncated || a.stderr.truncated,
-		Duration:  time.Since(a.begun),
-	}
-	if end.code != 0 {
-		return result, &ExitError{ExitCode: end.code, Signal: end.signal, Stderr: a.stderr.end()}
-	}
-	if err := errors.Join(a.stdout.err, a.stderr.err); err != nil {
-		return result, fmt.Errorf("write the command's output: %w", err)
-	}
-	return result, nil
-}
-
-// drain waits for the end of the outputs and reports whether it came. The time
-// that the caller's writers take does not count.
-func (a *attached) drain(ctx context.Context) bool {
-	begun := time.Now()
-	_, before := a.pace()
-	timer := time.NewTimer(drainQuiet)
-	defer timer.Stop()
-	for {
-		select {
-		case <-a.drained:
-			return true
-		case <-ctx.Done():
-			return false
-		case <-timer.C:
-		}
-		quiet, spent := a.pace()
-		waited := time.Since(begun)
-		left := min(drainQuiet-min(quiet, waited), drainMost-(waited-(spent-before)))
-		if left <= 0 {
-			return false
-		}
-		timer.Reset(left)
-	}
-}
-
-func (a *attached) pace() (quiet, spent time.Duration) {
-	quiet1, spent1 := a.stdout.pace()
-	quiet2, spent2 := a.stderr.pace()
-	return min(quiet1, quiet2), spent1 + spent2
 }

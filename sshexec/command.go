@@ -47,6 +47,6 @@ type Result struct {
 	Signal    string // as "KILL"; empty when it exited
 	Stdout    []byte // what a nil Command.Stdout received
 	Stderr    []byte
-	Truncated bool // more was printed than MaxOutput
+	Truncated bool // more was printed than MaxOutput, or after the script's end
 	Duration  time.Duration
 }

@@ -12,6 +12,7 @@ import (
 // conn is one SSH connection. The fields after target belong to the pool.
 type conn struct {
 	ssh    *ssh.Client
+	wire   *wire
 	target Target
 
 	busy    int // sessions that were waited for

@@ -36,23 +36,27 @@ func (c *Client) ask(ctx context.Context, req request) (RunStatus, error) {
 	if req.stdout == nil {
 		req.stdout = io.Discard
 	}
+	log := &output{w: req.stdout}
 	err := c.exchange(ctx, Command{
 		Script: req.source(),
 		Perl:   true,
 		Args:   append([]string{req.id, decimal(req.from)}, req.args...),
-		Stdout: req.stdout,
 		Stderr: rep,
-	}, req.stdin)
+	}, req.stdin, log)
+	if err == nil && req.from+log.passed < rep.copied { // its rest was lost on the way
+		err = ErrUnknown
+	}
 	return rep.outcome(req.id, err)
 }
 
 // exchange runs a script on the server. When ctx is done it leaves at once: the
 // end of its stdin ends the script.
-func (c *Client) exchange(ctx context.Context, cmd Command, stdin []byte) error {
+func (c *Client) exchange(ctx context.Context, cmd Command, stdin []byte, stdout *output) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil) // ends stdin
 	cmd.Stdin = &lifeline{payload: stdin, done: ctx.Done()}
-	cmd.Stdout = &output{w: cmd.Stdout, cancel: cancel}
+	stdout.cancel = cancel
+	cmd.Stdout = stdout
 	a, err := c.start(ctx, cmd, rand.Text())
 	if err != nil {
 		return err
@@ -75,10 +79,12 @@ func (c *Client) exchange(ctx context.Context, cmd Command, stdin []byte) error 
 type output struct {
 	w      io.Writer
 	cancel context.CancelCauseFunc
+	passed int64 // bytes
 }
 
 func (o *output) Write(p []byte) (int, error) {
 	n, err := o.w.Write(p)
+	o.passed += int64(n)
 	if err != nil {
 		o.cancel(err)
 	}

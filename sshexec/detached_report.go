@@ -17,7 +17,8 @@ type report struct {
 	busy    bool
 	broken  string // why the fence could not be asked
 	shrunk  bool
-	whole   bool // the last line came
+	copied  int64 // up to which byte the log was sent
+	whole   bool  // the last line came
 	line    []byte
 }
 
@@ -52,6 +53,8 @@ func (r *report) read(line string) {
 		r.fenced = true
 	case verb == "shrunk":
 		r.shrunk = true
+	case verb == "copied":
+		r.copied, _ = strconv.ParseInt(rest, 10, 64)
 	case verb == "state":
 		r.whole = r.readState(strings.Fields(rest))
 	}

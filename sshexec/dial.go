@@ -64,7 +64,8 @@ func dial(ctx context.Context, t Target) (*conn, error) {
 		},
 		Config: ssh.Config{KeyExchanges: keyExchanges(), Ciphers: ciphers()},
 	}
-	c, chans, reqs, err := ssh.NewClientConn(prompt(raw), t.Addr, config)
+	w := &wire{Conn: prompt(raw)}
+	c, chans, reqs, err := ssh.NewClientConn(w, t.Addr, config)
 	if err != nil {
 		_ = raw.Close()
 		stop()
@@ -74,7 +75,7 @@ func dial(ctx context.Context, t Target) (*conn, error) {
 		_ = c.Close()
 		return nil, fail(ctx.Err())
 	}
-	return &conn{ssh: ssh.NewClient(c, chans, reqs), target: t}, nil
+	return &conn{ssh: ssh.NewClient(c, chans, reqs), wire: w, target: t}, nil
 }
 
 // keyExchanges are the library's, the cheapest first.

@@ -39,7 +39,9 @@ sub follow {
 			$unseen = 0;
 		}
 	}
-	shrunk($log, $pos) or report();
+	return if shrunk($log, $pos);
+	tell_client("copied $pos");
+	report();
 }
 
 # watch returns a handle that can be read when the log grew, or the status came, or

@@ -214,6 +214,7 @@ func follow(ctx context.Context, e *Exec, run *started) {
 		}
 		from += int64(len(log))
 		if state != "running" {
+			_, _ = fmt.Fprintf(e.Stderr, "forge-run: copied %d\n", from)
 			break
 		}
 		select {

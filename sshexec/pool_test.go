@@ -248,12 +248,12 @@ func TestPoolDialOutlivesItsFirstCaller(t *testing.T) {
 func TestPoolKeepalive(t *testing.T) {
 	t.Parallel()
 	g := newGate(t)
-	_, c := g.client(t, sshexec.PoolConfig{Keepalive: 20 * time.Millisecond})
+	_, c := g.client(t, sshexec.PoolConfig{Keepalive: 300 * time.Millisecond})
 	running := g.run(t, c, 1)
 	select {
 	case err := <-running:
 		require.NoError(t, err, "an answer that says no is a sign of life")
-	case <-time.After(200 * time.Millisecond):
+	case <-time.After(time.Second):
 	}
 	g.Set(sshtest.Faults{IgnoreKeepalive: true})
 	require.ErrorIs(t, <-running, sshexec.ErrUnknown)

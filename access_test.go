@@ -151,8 +151,11 @@ func TestDeleteRevokesEverywhere(t *testing.T) {
 		require.NoError(t, r.wait(as))
 
 		r.refuse[r.servers[1].ID] = errors.New("no space is left")
+		gate := make(chan struct{})
+		r.gates[r.servers[0].ID] = gate
 		gone := r.delete()
 		require.Equal(t, gone.ID, r.delete().ID, "once")
+		close(gate)
 		require.ErrorIs(t, r.wait(gone), forge.ErrFailed)
 		gone = r.get(gone.ID)
 		require.Equal(t, []int{4, 0, 1}, []int{gone.Children, gone.ChildrenOpen, gone.ChildrenFailed})

@@ -32,11 +32,7 @@ func (s *Keys) Delete(ctx context.Context, id string) (action *Action, err error
 			if err != nil {
 				return err
 			}
-			part := KindRevokeKey
-			if g.Status == GrantRevoking {
-				part = g.revocation()
-			}
-			if err := c.grant(t, srv, g, part, false); err != nil {
+			if err := c.grant(t, srv, g, g.revocation(), false); err != nil {
 				return err
 			}
 		}

@@ -78,9 +78,10 @@ type Grant struct {
 	Created, Synced, Revoked time.Time
 }
 
-// revocation is the part that takes the grant back as it was asked for.
+// revocation is the part that takes the grant back, as far as that was asked for and
+// is not done.
 func (g *Grant) revocation() Kind {
-	if g.EndSessions {
+	if g.Status == GrantRevoking && g.EndSessions {
 		return KindCutKey
 	}
 	return KindRevokeKey

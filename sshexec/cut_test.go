@@ -26,35 +26,31 @@ func TestOutputCutAfterExitStatus(t *testing.T) {
 		_, err := c.Run(t.Context(), sshexec.Command{Script: "seq 2"})
 		require.ErrorIs(t, err, sshexec.ErrUnknown)
 	})
-	const report = "forge-run: copied 12\nforge-run: state 12 exited 0 success\n"
-	t.Run("follow", func(t *testing.T) {
-		t.Parallel()
-		var log bytes.Buffer
-		_, err := serveOnce(t, report, cut).Follow(t.Context(), "deploy", 4, &log)
-		require.ErrorIs(t, err, sshexec.ErrUnknown)
-		require.Equal(t, "one\n", log.String())
-	})
-	t.Run("follow, and the connection lives", func(t *testing.T) {
-		t.Parallel()
-		var log bytes.Buffer
-		_, err := serveOnce(t, report, func(session ssh.Channel, _ io.Closer) {
-			_, _ = io.WriteString(session, "one\n")
+	ends := func(log string) func(ssh.Channel, io.Closer) {
+		return func(session ssh.Channel, _ io.Closer) {
+			_, _ = io.WriteString(session, log)
 			_ = session.Close()
-		}).Follow(t.Context(), "deploy", 4, &log)
-		require.ErrorIs(t, err, sshexec.ErrUnknown)
-		require.Equal(t, "one\n", log.String())
-	})
-	t.Run("follow to the end", func(t *testing.T) {
-		t.Parallel()
-		var log bytes.Buffer
-		status, err := serveOnce(t, report, func(session ssh.Channel, _ io.Closer) {
-			_, _ = io.WriteString(session, "one\ntwo\n")
-			_ = session.Close()
-		}).Follow(t.Context(), "deploy", 4, &log)
-		require.NoError(t, err)
-		require.Equal(t, sshexec.RunStatus{State: sshexec.RunExited, LogSize: 12}, status)
-		require.Equal(t, "one\ntwo\n", log.String())
-	})
+		}
+	}
+	for name, c := range map[string]struct {
+		end func(session ssh.Channel, conn io.Closer)
+		log string
+		err error
+	}{
+		"follow":                           {cut, "one\n", sshexec.ErrUnknown},
+		"follow, and the connection lives": {ends("one\n"), "one\n", sshexec.ErrUnknown},
+		"follow to the end":                {ends("one\ntwo\n"), "one\ntwo\n", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := serveOnce(t, "forge-run: copied 12\nforge-run: state 12 exited 0 success\n", c.end)
+			var log bytes.Buffer
+			status, err := client.Follow(t.Context(), "deploy", 4, &log)
+			require.ErrorIs(t, err, c.err)
+			require.Equal(t, sshexec.RunStatus{State: sshexec.RunExited, LogSize: 12}, status)
+			require.Equal(t, c.log, log.String())
+		})
+	}
 }
 
 // serveOnce returns a client of a server that answers one command with a report on

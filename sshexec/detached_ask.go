@@ -36,30 +36,31 @@ func (c *Client) ask(ctx context.Context, req request) (RunStatus, error) {
 	if req.stdout == nil {
 		req.stdout = io.Discard
 	}
-	log := &output{w: req.stdout}
-	err := c.exchange(ctx, Command{
+	passed, err := c.exchange(ctx, Command{
 		Script: req.source(),
 		Perl:   true,
 		Args:   append([]string{req.id, decimal(req.from)}, req.args...),
+		Stdout: req.stdout,
 		Stderr: rep,
-	}, req.stdin, log)
-	if err == nil && req.from+log.passed < rep.copied { // its rest was lost on the way
+	}, req.stdin)
+	if err == nil && req.from+passed < rep.copied { // its rest was lost on the way
 		err = ErrUnknown
 	}
 	return rep.outcome(req.id, err)
 }
 
-// exchange runs a script on the server. When ctx is done it leaves at once: the
-// end of its stdin ends the script.
-func (c *Client) exchange(ctx context.Context, cmd Command, stdin []byte, stdout *output) error {
+// exchange runs a script on the server, and returns how many bytes were passed on
+// to its stdout. When ctx is done it leaves at once: the end of its stdin ends the
+// script.
+func (c *Client) exchange(ctx context.Context, cmd Command, stdin []byte) (passed int64, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil) // ends stdin
 	cmd.Stdin = &lifeline{payload: stdin, done: ctx.Done()}
-	stdout.cancel = cancel
+	stdout := &output{w: cmd.Stdout, cancel: cancel}
 	cmd.Stdout = stdout
 	a, err := c.start(ctx, cmd, rand.Text())
 	if err != nil {
-		return err
+		return 0, err
 	}
 	select {
 	case <-a.ended:
@@ -68,11 +69,11 @@ func (c *Client) exchange(ctx context.Context, cmd Command, stdin []byte, stdout
 	result, err := a.finish(ctx)
 	switch {
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		err = context.Cause(ctx)
 	case err == nil && result.Truncated: // the writer took too long for the rest
-		return ErrUnknown
+		err = ErrUnknown
 	}
-	return err
+	return stdout.passed, err
 }
 
 // output passes on to w, whose error ends the exchange.

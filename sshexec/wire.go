@@ -20,6 +20,8 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close notes it too: after an error of SSH itself, as a disconnect by the server,
+// nothing more is read.
 func (w *wire) Close() error {
 	w.over.Store(true)
 	return w.Conn.Close()
